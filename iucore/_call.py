@@ -1,0 +1,122 @@
+"""The only place that turns a Python call into SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from iucore import errors
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, CursorResult
+
+Row = TypeVar("Row")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One governed call: a function of schema ``iucore`` and its named arguments."""
+
+    function: str
+    arguments: Mapping[str, Any]
+
+    def statement(self) -> str:
+        """The statement with driver placeholders; both drivers read ``%(name)s``."""
+        named = ", ".join(f"{name} => %({name})s" for name in self.arguments)
+        return f"select * from iucore.{self.function}({named})"
+
+    def script(self) -> str:
+        """The statement with literals quoted by the driver, ready to paste into psql.
+
+        >>> Call("fn_iu_show", {"p_address": "a/it's", "p_version": None}).script()
+        "select * from iucore.fn_iu_show(p_address => 'a/it''s', p_version => null);"
+        """
+        named = ", ".join(f"{name} => {_literal(value)}" for name, value in self.arguments.items())
+        return f"select * from iucore.{self.function}({named});"
+
+
+class Recorder:
+    """Stands in for a Connection: keeps the calls instead of running them."""
+
+    def __init__(self) -> None:
+        """Start with no calls."""
+        self.calls: list[Call] = []
+
+
+class Recorded(Exception):  # noqa: N818  (a signal to the caller that recorded, not an error)
+    """Raised instead of returning rows when the connection is a Recorder."""
+
+
+def _literal(value: Any) -> str:
+    from psycopg2.extensions import QuotedString
+
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list | tuple):
+        return f"array[{', '.join(_literal(item) for item in value)}]::text[]"
+    quoted = QuotedString(str(value))
+    quoted.encoding = "utf-8"
+    return quoted.getquoted().decode("utf-8").strip()
+
+
+def _translated(error: Exception) -> errors.IucoreError | None:
+    """Our exception for a driver error that carries one of our SQLSTATEs."""
+    original: Any = getattr(error, "orig", None)
+    sqlstate = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    shape = errors.class_for(sqlstate) if sqlstate else None
+    if shape is None or sqlstate is None:
+        return None
+    diagnostics = original.diag
+    return shape(
+        diagnostics.message_primary or "",
+        sqlstate=sqlstate,
+        detail=diagnostics.message_detail or "",
+        hint=diagnostics.message_hint or "",
+    )
+
+
+def execute(connection: Connection | Recorder, call: Call) -> CursorResult[Any]:
+    """Run one call. Unknown SQLSTATEs pass through as SQLAlchemy raises them."""
+    if isinstance(connection, Recorder):
+        connection.calls.append(call)
+        raise Recorded
+    from sqlalchemy.exc import DBAPIError
+
+    try:
+        return connection.exec_driver_sql(call.statement(), dict(call.arguments))
+    except DBAPIError as error:
+        own = _translated(error)
+        if own is None:
+            raise
+        raise own from error
+
+
+def rows(
+    connection: Connection | Recorder, shape: type[Row], function: str, arguments: Mapping[str, Any]
+) -> list[Row]:
+    """Every row as a dataclass; its fields stand in the order of the function's result columns."""
+    return [shape(*row) for row in execute(connection, Call(function, arguments))]
+
+
+def one(connection: Connection | Recorder, shape: type[Row], function: str, arguments: Mapping[str, Any]) -> Row:
+    """The single row that the function returns."""
+    return shape(*execute(connection, Call(function, arguments)).one())
+
+
+def scalar(connection: Connection | Recorder, function: str, arguments: Mapping[str, Any]) -> Any:
+    """The single value that the function returns."""
+    return execute(connection, Call(function, arguments)).scalar_one()
+
+
+def stream(
+    connection: Connection, shape: type[Row], function: str, arguments: Mapping[str, Any], *, batch: int = 500
+) -> Iterator[Row]:
+    """Rows through a server-side cursor: memory stays bounded by ``batch`` rows."""
+    streaming = connection.execution_options(stream_results=True, max_row_buffer=batch)
+    for row in execute(streaming, Call(function, arguments)):
+        yield shape(*row)
