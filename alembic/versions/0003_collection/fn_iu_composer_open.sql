@@ -1,0 +1,41 @@
+create or replace function iucore.fn_iu_composer_open(
+    p_verb text,
+    p_key text,
+    p_reason text,
+    p_actor text,
+    p_request_key text,
+    p_arguments jsonb
+)
+returns table (collection_id uuid, kind text, change_id bigint, replayed jsonb)
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+-- What every composer verb does first: lock the collection, then record the call. Internal.
+-- Locks: the row of the collection, until the end of the transaction. Whatever else a verb locks comes after it.
+-- Raises: IU003, IU016, IU017, IU203.
+declare
+    v_collection record;
+    v_change record;
+begin
+    select c.collection_id, c.kind into v_collection
+    from iucore.collection as c
+    where c.key = p_key
+    for no key update;
+    if not found then
+        perform iucore.fn_iu_collection_id(p_key);
+    end if;
+    select o.* into v_change
+    from iucore.fn_iu_change_open('collection_' || p_verb, p_key, p_reason, p_actor, p_request_key,
+        case when p_request_key is not null then p_arguments end) as o;
+    collection_id := v_collection.collection_id;
+    kind := v_collection.kind;
+    change_id := v_change.change_id;
+    replayed := v_change.replayed;
+    return next;
+end
+$$;
+
+alter function iucore.fn_iu_composer_open owner to iucore_owner;
+comment on function iucore.fn_iu_composer_open is 'Lock the collection and record the composer call.';
+revoke execute on function iucore.fn_iu_composer_open from public;

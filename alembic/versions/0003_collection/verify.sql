@@ -1,0 +1,403 @@
+-- Read only. Raises IU904 unless each of the 104 objects that this revision made or replaced is as it was made.
+-- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0003.
+do $iu_verify_0003$
+declare
+    v_path constant text := pg_catalog.current_setting('search_path');
+    v_differ text;
+begin
+    perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    with wanted (fingerprint, kind, object) as (
+        values
+            ('0c9d3728e1c170ed3684584408aef18a', 'column', 'iucore.collection.change_id'),
+            ('debbf0b12535f1dcaad8d2c83428af76', 'column', 'iucore.collection.collection_id'),
+            ('80c13f79fa146e16a08d948c2744bd0b', 'column', 'iucore.collection.head_change'),
+            ('cee45a609779c0ccd91096e458dda4a5', 'column', 'iucore.collection.key'),
+            ('27c8d5920c97575ae755611e6b18c528', 'column', 'iucore.collection.kind'),
+            ('adc506b59e43ab94cc88f080054343cd', 'column', 'iucore.collection.title'),
+            ('878ed607531706142b921eff0e40368a', 'column', 'iucore.collection_member.child_id'),
+            ('bb421b79d6d5df723ccc33303b2c5099', 'column', 'iucore.collection_member.closed_change'),
+            ('eae31f82ddee653d2306ff6f95e2d33c', 'column', 'iucore.collection_member.collection_id'),
+            ('d099d28ec6413c48ae12e7feca22fc80', 'column', 'iucore.collection_member.label'),
+            ('1d8fb1e68c5432ffbe37a8ddf4b9d28d', 'column', 'iucore.collection_member.member_id'),
+            ('616ea2638f68a9e369841118f5282629', 'column', 'iucore.collection_member.opened_change'),
+            ('ff2fb9e4647449bc4a381711c69dd6c0', 'column', 'iucore.collection_member.pinned_version'),
+            ('c85aa27af870db72a535bdd09d1da2f6', 'column', 'iucore.collection_member.rank'),
+            ('028e892da5163445c6fd4e7914a8bcf7', 'column', 'iucore.collection_member.row_id'),
+            ('a064397264b60de17349756e5b65f1ae', 'column', 'iucore.collection_member.transitions'),
+            ('109d2dfaad2b0bee696134bdaaa5eb30', 'column', 'iucore.collection_member.unit_id'),
+            ('357e29803783cb727349e81b9754fa4a', 'column', 'iucore.nesting_guard.generation'),
+            ('79fcc0f779677a650e59f89453482245', 'column', 'iucore.nesting_guard.singleton'),
+            ('07da69c2e229db7df6efe13d3cb7ae95', 'column', 'iucore.v_collection.changed_at'),
+            ('9baa0b29c05773f323d6c50d6066f4b7', 'column', 'iucore.v_collection.collection_id'),
+            ('034682ad1f31ac2f9d957da7722bef7b', 'column', 'iucore.v_collection.created_change'),
+            ('034682ad1f31ac2f9d957da7722bef7b', 'column', 'iucore.v_collection.head_change'),
+            ('0e9b841851659fccef4a5e9cba172ab6', 'column', 'iucore.v_collection.key'),
+            ('0e9b841851659fccef4a5e9cba172ab6', 'column', 'iucore.v_collection.kind'),
+            ('034682ad1f31ac2f9d957da7722bef7b', 'column', 'iucore.v_collection.members'),
+            ('ec5e5d72ba32d4e30e7c8c4bca189a51', 'column', 'iucore.v_collection.title'),
+            ('012114a0464afbc5094ae154c5b31579', 'constraint', 'iucore.collection.ck_collection_key'),
+            ('e3ce49d2b76c3a40b70d36a172acda08', 'constraint', 'iucore.collection.ck_collection_kind'),
+            ('3ec435c9f8c06fa6f82a4043ead3f6ac', 'constraint', 'iucore.collection.ck_collection_title'),
+            ('b7e03c32ec414ab33b7d0b9fb473f80e', 'constraint', 'iucore.collection.fk_collection_change'),
+            ('023989abba38c3cb94989b567a813385', 'constraint', 'iucore.collection.fk_collection_head'),
+            ('7ba97988e03a088459ff019ed2f3bc18', 'constraint', 'iucore.collection.pk_collection'),
+            ('268372f9519a2350d6e57f6bc8f5c085', 'constraint', 'iucore.collection.uq_collection_key'),
+            ('f4aa19f9c1c3210b1f39c4e632daf73c', 'constraint', 'iucore.collection_member.ck_collection_member_closed'),
+            ('38a4def35ffde6a0a56e3cc45c43c07e', 'constraint', 'iucore.collection_member.ck_collection_member_pin'),
+            ('384eebf397ec9a175fad441032378a82', 'constraint', 'iucore.collection_member.ck_collection_member_subject'),
+            ('daee8ec868866e7db349825feebb917b', 'constraint', 'iucore.collection_member.fk_collection_member_child'),
+            ('8fe53814cee31544f72723951b066ae1', 'constraint', 'iucore.collection_member.fk_collection_member_closed'),
+            ('de1ea49a69cfaf2e290b701b1ffcfd14', 'constraint', 'iucore.collection_member.fk_collection_member_collection'),
+            ('46b84186b7c28b1a3bec6b3b23c084d2', 'constraint', 'iucore.collection_member.fk_collection_member_opened'),
+            ('b392e78f652573f682c2fa27475fb3da', 'constraint', 'iucore.collection_member.fk_collection_member_pin'),
+            ('95c4380fd40af8cff17785ecfbab3f1c', 'constraint', 'iucore.collection_member.fk_collection_member_unit'),
+            ('859f9d58331e43131e4dc8cc961ace98', 'constraint', 'iucore.collection_member.pk_collection_member'),
+            ('02744afb8a5b6d269a490b0fbf600f3b', 'constraint', 'iucore.nesting_guard.ck_nesting_guard_singleton'),
+            ('cff362d25b1ef9a7a629b3998b1fc0cd', 'constraint', 'iucore.nesting_guard.pk_nesting_guard'),
+            ('ba1b626c87a12ea48f63881709f55a5d', 'function', 'iucore.fn_iu_as_of(bigint, timestamp with time zone)'),
+            ('b2c529890a9aa5b3216ff3fb899296a9', 'function', 'iucore.fn_iu_assert_label_free(uuid, text, bigint)'),
+            ('3031bf58f30f0129597ea91f1da27600', 'function', 'iucore.fn_iu_assert_nesting(uuid, uuid)'),
+            ('1f2d0f342994210f2d99c9aa72f2a03e', 'function', 'iucore.fn_iu_assert_render(text, numeric, numeric)'),
+            ('3b524fb94c00ea7d60cf9d040f17129e', 'function', 'iucore.fn_iu_assert_step(text, text, jsonb)'),
+            ('221f76661fcd8e4e12b7458f49a5e26d', 'function', 'iucore.fn_iu_collection_add(text, text, text, text, text, text, bigint, text, jsonb, text, text)'),
+            ('74569d45f3eb0904e24b2b74473027fa', 'function', 'iucore.fn_iu_collection_create(text, text, text, text, json, text, text)'),
+            ('5ff4c51ed00b295be22a93a651f941df', 'function', 'iucore.fn_iu_collection_history(text)'),
+            ('e7f923bcc749694b581ac1e3d891ed3b', 'function', 'iucore.fn_iu_collection_id(text, bigint)'),
+            ('c93b9bb306ff36143d5343dae6c83699', 'function', 'iucore.fn_iu_collection_list(text, text, bigint)'),
+            ('74e77956bcc6867db273c72207e1f7a7', 'function', 'iucore.fn_iu_collection_measure(uuid, bigint)'),
+            ('d4954e5aec3f3234f2a55d1f093393ae', 'function', 'iucore.fn_iu_collection_members(text, bigint, timestamp with time zone)'),
+            ('77af70d569c2b4a3531e4e966ffc7f03', 'function', 'iucore.fn_iu_collection_pin(text, text, text, bigint, text, text)'),
+            ('65400c017967bc0b73435dc709a0471f', 'function', 'iucore.fn_iu_collection_rebalance(text, text, text, text)'),
+            ('691a7bcb203a3674a9f3233e10c01042', 'function', 'iucore.fn_iu_collection_remove(text, text, text, text, text)'),
+            ('0f0afb66d3944bdc738b1e2027248b59', 'function', 'iucore.fn_iu_collection_reorder(text, text, text, text, text, text, text)'),
+            ('a4b80377bf1a35b9746d4c1ab982877e', 'function', 'iucore.fn_iu_collection_replace(text, text, text, text, bigint, text, text)'),
+            ('43458cb302233b60bc52ab0bb5ffe53d', 'function', 'iucore.fn_iu_collection_show(text)'),
+            ('a4a451847e255a224e9b1c542f14b953', 'function', 'iucore.fn_iu_collection_unpin(text, text, text, text, text)'),
+            ('e2579add3c67cc839386a1032e529ecb', 'function', 'iucore.fn_iu_collection_validate(text)'),
+            ('4afcead1e23bdbad2376dec2d99559f2', 'function', 'iucore.fn_iu_collection_where_used(text)'),
+            ('550d5dd28dadd2711f8757369ff33e3a', 'function', 'iucore.fn_iu_composer_close(uuid, text, bigint, text, jsonb, bigint, text, bigint, boolean)'),
+            ('1367f0addbdf4049a871aeee8e289a32', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb)'),
+            ('dc52f2ad5ae004d3fa9a51534d7b0302', 'function', 'iucore.fn_iu_member_address(collection_member)'),
+            ('f77e1d924cc9c4104545e99c7ac66e03', 'function', 'iucore.fn_iu_member_find(uuid, text)'),
+            ('a038345693ec7b657010aaae3fe2855b', 'function', 'iucore.fn_iu_member_put(collection_member, bigint)'),
+            ('b0931465ad42c17a251ec2f059817d51', 'function', 'iucore.fn_iu_members_at(uuid, bigint)'),
+            ('3ea7370d810527bd591a2d3c7de2ac7f', 'function', 'iucore.fn_iu_mermaid_text(text)'),
+            ('c465cdc5a245d2f57ab57196fff68004', 'function', 'iucore.fn_iu_nesting_lock()'),
+            ('fc3ba7c5720a4d1932cbbe7d9117156a', 'function', 'iucore.fn_iu_pieces_at(uuid, bigint)'),
+            ('4ca0bb43ff56f5d8908b763d78ff7b58', 'function', 'iucore.fn_iu_rank_at(uuid, text, text, bigint, bigint)'),
+            ('72f4b4513b1cec1570692f5b70da9d70', 'function', 'iucore.fn_iu_rank_between(text, text)'),
+            ('c38b8337d7f0ca56e619fa94901b7d48', 'function', 'iucore.fn_iu_rank_decode(text)'),
+            ('0dd5b627110f7f97c49892db2b66a72f', 'function', 'iucore.fn_iu_rank_encode(bigint)'),
+            ('30ad91b5579996b55678a3cfeac99e9b', 'function', 'iucore.fn_iu_ranks_spread(uuid, bigint)'),
+            ('884e09794d658e4e361dd6cb6acfa4a8', 'function', 'iucore.fn_iu_refuse_content(bigint)'),
+            ('e078a4b29cde0a30eb1c4a13214d6b77', 'function', 'iucore.fn_iu_render(text, bigint, timestamp with time zone)'),
+            ('e806ee3ea35c4deec7bd8b024cae075f', 'function', 'iucore.fn_iu_render_pieces(text, bigint, timestamp with time zone)'),
+            ('e5f399ba0138990d2a1e3a5935b0dcd5', 'function', 'iucore.fn_iu_render_workflow(text, text, bigint, timestamp with time zone)'),
+            ('aafd54268c533224ba4309ce7b79c7bb', 'function', 'iucore.fn_iu_standing_in(uuid, uuid)'),
+            ('d579e903f2e30275c0616bd761ccc671', 'function', 'iucore.fn_iu_step_set(text, text, text, text, jsonb, text, text)'),
+            ('fdc1ca9e364807e70b98cb153fd86965', 'function', 'iucore.fn_iu_where_used(text)'),
+            ('c544127d09229e813f9e8f837d162fb8', 'index', 'iucore.idx_collection_member_child'),
+            ('83582ff437b4d1fb59bb63b7103c3402', 'index', 'iucore.idx_collection_member_closed'),
+            ('16bc7bbf0f728cf112e0a5fc088e2e3c', 'index', 'iucore.idx_collection_member_unit'),
+            ('0bdde44e09fbb54e368648037a83f312', 'index', 'iucore.pk_collection'),
+            ('63cb3bb9d61809a59de8527b49fa02f6', 'index', 'iucore.pk_collection_member'),
+            ('a85de3e32dc68acce6df0c0aac32799c', 'index', 'iucore.pk_nesting_guard'),
+            ('2618d818a10932df52a7a54fb16e997c', 'index', 'iucore.uq_collection_key'),
+            ('3e01ef9f63d80da2a8cd1f9f5212adcf', 'index', 'iucore.uq_collection_member_current'),
+            ('5938687ac6b380ac840fed6befe10880', 'index', 'iucore.uq_collection_member_label'),
+            ('116f344d92e52dca4e6848cfb2c20089', 'index', 'iucore.uq_collection_member_rank'),
+            ('ec02f75b19a410f5d4a0a2fcc5f02a8b', 'sequence', 'iucore.collection_member_id'),
+            ('a8e5dc859d65872d128fc7ac0f849e82', 'sequence', 'iucore.collection_member_row_id_seq'),
+            ('94648bfb972ac0d8dfb28132d8e80c05', 'table', 'iucore.collection'),
+            ('cd1e7dc5b3d05cbbf20cd70d8a5b8ff0', 'table', 'iucore.collection_member'),
+            ('6c8c6a3654166bb8039ed23088b4bea3', 'table', 'iucore.nesting_guard'),
+            ('03d5eb20fa657df3c672ce97c3e8a026', 'view', 'iucore.v_collection')
+    ),
+
+    found as (
+        with namespace as (
+            select n.oid, n.nspname, n.nspowner, n.nspacl
+            from pg_catalog.pg_namespace as n
+            where n.nspname = 'iucore'
+        ),
+
+        relation as (
+            select c.*, n.nspname || '.' || c.relname as name
+            from pg_catalog.pg_class as c
+            join namespace as n on n.oid = c.relnamespace
+        ),
+
+        described (kind, object, owner, acl, comment, definition) as (
+            select
+                'schema', n.nspname::text, n.nspowner, coalesce(n.nspacl, acldefault('n', n.nspowner)),
+                obj_description(n.oid, 'pg_namespace'), '[]'::jsonb
+            from namespace as n
+
+            union all
+            select
+                case c.relkind when 'v' then 'view' when 'm' then 'view' else 'table' end,
+                c.name, c.relowner, coalesce(c.relacl, acldefault('r', c.relowner)),
+                obj_description(c.oid, 'pg_class'),
+                jsonb_build_array(
+                    c.relkind, c.relpersistence, a.amname, c.reloptions, t.reloptions, c.relrowsecurity, c.relforcerowsecurity,
+                    c.relreplident, c.relispartition, pg_get_expr(c.relpartbound, c.oid), pg_get_partkeydef(c.oid),
+                    (
+                        select jsonb_agg(p.relname order by i.inhseqno)
+                        from pg_catalog.pg_inherits as i
+                        join pg_catalog.pg_class as p on p.oid = i.inhparent
+                        where i.inhrelid = c.oid
+                    ),
+                    case when c.relkind in ('v', 'm') then
+                        regexp_replace(
+                            regexp_replace(pg_get_viewdef(c.oid), '("[^"]+"|\m[a-z_][a-z0-9_$]*)\.', '', 'g'), '\s+', '', 'g'
+                        )
+                    end,
+                    case when c.relkind in ('v', 'm') then (
+                        select jsonb_agg(distinct (f.relname || '.' || b.attname) collate "C")
+                        from pg_catalog.pg_rewrite as r
+                        join pg_catalog.pg_depend as d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+                        join pg_catalog.pg_class as f on f.oid = d.refobjid and d.refclassid = 'pg_class'::regclass
+                        join pg_catalog.pg_attribute as b on b.attrelid = d.refobjid and b.attnum = d.refobjsubid
+                        where r.ev_class = c.oid and d.refobjid <> c.oid
+                    ) end
+                )
+            from relation as c
+            left join pg_catalog.pg_am as a on a.oid = c.relam
+            left join pg_catalog.pg_class as t on t.oid = c.reltoastrelid
+            where c.relkind in ('r', 'p', 'f', 'v', 'm')
+
+            union all
+            select
+                'column', c.name || '.' || a.attname, null, a.attacl, col_description(c.oid, a.attnum),
+                jsonb_build_array(
+                    format_type(a.atttypid, a.atttypmod), pg_get_expr(d.adbin, d.adrelid), a.attnotnull,
+                    exists (
+                        select
+                        from pg_catalog.pg_constraint as k
+                        where k.conrelid = c.oid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated
+                    ),
+                    l.collname, a.attstorage, a.attidentity, a.attgenerated, a.attoptions,
+                    coalesce(nullif(a.attstattarget, -1), -1)
+                )
+            from relation as c
+            join pg_catalog.pg_attribute as a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            left join pg_catalog.pg_attrdef as d on d.adrelid = c.oid and d.adnum = a.attnum
+            left join pg_catalog.pg_collation as l on l.oid = a.attcollation
+            where c.relkind in ('r', 'p', 'f', 'v', 'm', 'c')
+
+            union all
+            select
+                'constraint', coalesce(c.name, n.nspname || '.' || y.typname) || '.' || k.conname, null, null,
+                obj_description(k.oid, 'pg_constraint'),
+                jsonb_build_array(
+                    k.contype, pg_get_constraintdef(k.oid), k.convalidated, k.condeferrable, k.condeferred, k.connoinherit,
+                    coalesce(to_jsonb(k) ->> 'conenforced', 'true'),
+                    (
+                        select jsonb_agg(g.tgenabled order by g.tgenabled)
+                        from pg_catalog.pg_trigger as g
+                        where g.tgconstraint = k.oid and g.tgisinternal
+                    )
+                )
+            from namespace as n
+            join pg_catalog.pg_constraint as k on k.connamespace = n.oid and k.contype not in ('n', 't')
+            left join relation as c on c.oid = k.conrelid
+            left join pg_catalog.pg_type as y on y.oid = k.contypid
+
+            union all
+            select
+                'index', c.name, null, null, obj_description(c.oid, 'pg_class'),
+                jsonb_build_array(
+                    pg_get_indexdef(c.oid), c.reloptions, i.indisunique, i.indisprimary, i.indisexclusion, i.indimmediate,
+                    i.indisclustered, i.indisvalid, i.indisready, i.indislive, i.indisreplident
+                )
+            from relation as c
+            join pg_catalog.pg_index as i on i.indexrelid = c.oid
+
+            union all
+            select
+                'trigger', c.name || '.' || g.tgname, null, null, obj_description(g.oid, 'pg_trigger'),
+                jsonb_build_array(pg_get_triggerdef(g.oid), g.tgenabled)
+            from relation as c
+            join pg_catalog.pg_trigger as g on g.tgrelid = c.oid and not g.tgisinternal
+
+            union all
+            select
+                'rule', c.name || '.' || r.rulename, null, null, obj_description(r.oid, 'pg_rewrite'),
+                jsonb_build_array(pg_get_ruledef(r.oid), r.ev_enabled)
+            from relation as c
+            join pg_catalog.pg_rewrite as r on r.ev_class = c.oid and r.rulename <> '_RETURN'
+
+            union all
+            select
+                'policy', c.name || '.' || p.polname, null, null, obj_description(p.oid, 'pg_policy'),
+                jsonb_build_array(
+                    p.polcmd, p.polpermissive, pg_get_expr(p.polqual, c.oid), pg_get_expr(p.polwithcheck, c.oid),
+                    (
+                        select jsonb_agg(coalesce(r.rolname, 'PUBLIC') order by r.rolname)
+                        from unnest(p.polroles) as q (oid)
+                        left join pg_catalog.pg_roles as r on r.oid = q.oid
+                    )
+                )
+            from relation as c
+            join pg_catalog.pg_policy as p on p.polrelid = c.oid
+
+            union all
+            select
+                'statistics', n.nspname || '.' || s.stxname, s.stxowner, null, obj_description(s.oid, 'pg_statistic_ext'),
+                jsonb_build_array(pg_get_statisticsobjdef(s.oid))
+            from namespace as n
+            join pg_catalog.pg_statistic_ext as s on s.stxnamespace = n.oid
+
+            union all
+            select
+                'sequence', c.name, c.relowner, coalesce(c.relacl, acldefault('s', c.relowner)),
+                obj_description(c.oid, 'pg_class'),
+                jsonb_build_array(
+                    c.relpersistence, format_type(s.seqtypid, null), s.seqstart, s.seqincrement, s.seqmax, s.seqmin,
+                    s.seqcache, s.seqcycle,
+                    (
+                        select jsonb_agg(array[d.deptype::text, t.relname, a.attname] order by t.relname, a.attname)
+                        from pg_catalog.pg_depend as d
+                        join pg_catalog.pg_class as t on t.oid = d.refobjid
+                        join pg_catalog.pg_attribute as a on a.attrelid = t.oid and a.attnum = d.refobjsubid
+                        where d.classid = 'pg_class'::regclass and d.objid = c.oid
+                            and d.refclassid = 'pg_class'::regclass and d.deptype in ('a', 'i')
+                    )
+                )
+            from relation as c
+            join pg_catalog.pg_sequence as s on s.seqrelid = c.oid
+
+            union all
+            select
+                'function',
+                n.nspname || '.' || p.proname || '('
+                || coalesce(
+                    (
+                        select string_agg(format_type(u.oid, null), ', ' order by u.nth)
+                        from unnest(p.proargtypes::oid[]) with ordinality as u (oid, nth)
+                    ), ''
+                ) || ')',
+                p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
+                jsonb_build_array(
+                    p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosrc, p.probin,
+                    regexp_replace(
+                        regexp_replace(pg_get_function_sqlbody(p.oid), '("[^"]+"|\m[a-z_][a-z0-9_$]*)\.', '', 'g'),
+                        '\s+', '', 'g'
+                    ),
+                    p.prosecdef, p.proleakproof, p.proisstrict, p.proretset, p.provolatile, p.proparallel, p.procost, p.prorows,
+                    p.prosupport::text, (select jsonb_agg(s order by s collate "C") from unnest(p.proconfig) as s)
+                )
+            from namespace as n
+            join pg_catalog.pg_proc as p on p.pronamespace = n.oid
+            join pg_catalog.pg_language as l on l.oid = p.prolang
+
+            union all
+            select
+                'type', n.nspname || '.' || y.typname, y.typowner, coalesce(y.typacl, acldefault('T', y.typowner)),
+                obj_description(y.oid, 'pg_type'),
+                jsonb_build_array(
+                    y.typtype, format_type(nullif(y.typbasetype, 0), y.typtypmod), y.typnotnull, y.typdefault, l.collname,
+                    (select jsonb_agg(e.enumlabel order by e.enumsortorder) from pg_catalog.pg_enum as e where e.enumtypid = y.oid),
+                    (select format_type(r.rngsubtype, null) from pg_catalog.pg_range as r where r.rngtypid = y.oid)
+                )
+            from namespace as n
+            join pg_catalog.pg_type as y on y.typnamespace = n.oid
+            left join pg_catalog.pg_class as c on c.oid = y.typrelid
+            left join pg_catalog.pg_collation as l on l.oid = y.typcollation
+            where y.typtype in ('e', 'd', 'r', 'm') or (y.typtype = 'c' and c.relkind = 'c')
+
+            union all
+            select
+                'default_privilege',
+                r.rolname || ' ' || coalesce(n.nspname, '*') || ' '
+                || case d.defaclobjtype
+                    when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+                    when 'T' then 'types' when 'n' then 'schemas' else 'large objects'
+                end,
+                null, d.defaclacl, null, '[]'
+            from pg_catalog.pg_default_acl as d
+            join pg_catalog.pg_roles as r on r.oid = d.defaclrole
+            left join pg_catalog.pg_namespace as n on n.oid = d.defaclnamespace
+            where n.nspname = 'iucore' or r.rolname like 'iucore\_%'
+
+            union all
+            select
+                'role', r.rolname::text, null, null, shobj_description(r.oid, 'pg_authid'),
+                jsonb_build_array(
+                    r.rolcanlogin, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolbypassrls, r.rolreplication, r.rolinherit,
+                    r.rolconnlimit, r.rolvaliduntil,
+                    (
+                        select jsonb_agg(s.setting order by s.setting collate "C")
+                        from pg_catalog.pg_db_role_setting as o
+                        cross join unnest(o.setconfig) as s (setting)
+                        where o.setrole = r.oid
+                            and o.setdatabase in (0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database()))
+                    ),
+                    (
+                        select jsonb_agg(distinct concat_ws(
+                            ' ', g.rolname, m.admin_option, coalesce(to_jsonb(m) ->> 'inherit_option', r.rolinherit::text),
+                            coalesce(to_jsonb(m) ->> 'set_option', 'true')
+                        ) collate "C")
+                        from pg_catalog.pg_auth_members as m
+                        join pg_catalog.pg_roles as g on g.oid = m.roleid
+                        where m.member = r.oid
+                    )
+                )
+            from pg_catalog.pg_roles as r
+            where r.rolname like 'iucore\_%'
+                and exists (
+                    select
+                    from pg_catalog.pg_shdepend as d
+                    join pg_catalog.pg_database as b on b.oid = d.dbid
+                    where b.datname = current_database() and d.refclassid = 'pg_authid'::regclass and d.refobjid = r.oid
+                )
+        ),
+
+        named as (
+            select
+                d.kind::text as kind,
+                regexp_replace(d.object, '([(, ])(iucore|pg_catalog)\.', '\1', 'g') as object,
+                regexp_replace(d.definition::text, '\m(iucore|pg_catalog)\.', '', 'g') as definition,
+                d.owner, d.acl, d.comment
+            from described as d
+        )
+
+        select
+            o.kind,
+            o.object,
+            left(encode(sha256(convert_to(
+                jsonb_build_array(
+                    pg_get_userbyid(o.owner),
+                    (
+                        select jsonb_agg(distinct concat(
+                            coalesce(r.rolname, 'PUBLIC'), '=', x.privilege_type, case when x.is_grantable then '*' end
+                        ) collate "C")
+                        from aclexplode(o.acl) as x
+                        left join pg_catalog.pg_roles as r on r.oid = x.grantee
+                        where x.privilege_type <> 'MAINTAIN'
+                    ),
+                    o.comment,
+                    o.definition
+                )::text, 'UTF8'
+            )), 'hex'), 32) as fingerprint
+        from named as o
+    )
+
+    select string_agg(
+        concat(w.kind, ' ', w.object, case when f.object is null then ' is missing' else ' is altered' end), E'\n'
+        order by w.kind collate "C", w.object collate "C"
+    )
+    into v_differ
+    from wanted as w
+    left join found as f on f.kind = w.kind and f.object = w.object
+    where f.fingerprint is distinct from w.fingerprint;
+    perform pg_catalog.set_config('search_path', v_path, true);
+    if v_differ is not null then
+        raise exception using
+            errcode = 'IU904',
+            message = 'objects of revision 0003 are missing or altered',
+            detail = v_differ,
+            hint = 'Compare the whole database with: iucore inventory verify';
+    end if;
+end
+$iu_verify_0003$;

@@ -1,0 +1,1 @@
+"""Operations on a whole database: they open connections and begin transactions themselves."""

@@ -1,0 +1,177 @@
+"""``verify.sql`` by mutation: whatever happens to any object of a revision, its verify.sql fails and names it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from migration_helpers import EXACT, REVISIONS, Revision, at, delta, engine_for, want
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from iucore import errors
+from iucore.inventory import Item
+from iucore.operations import migrate
+
+FUNCTION = (
+    "alter function {0} cost 77",
+    "alter function {0} owner to current_user",
+    "grant execute on function {0} to public",
+    "alter function {0} set search_path = public",
+    "alter function {0} leakproof",
+    "alter function {0} parallel restricted",
+    "comment on function {0} is 'altered'",
+    "alter function {0} set statement_timeout = 1",
+)
+TABLE = (
+    "comment on table {0} is 'altered'",
+    "alter table {0} owner to current_user",
+    "grant insert on {0} to public",
+    "alter table {0} enable row level security",
+    "alter table {0} set (fillfactor = 50)",
+    "alter table {0} replica identity full",
+    "alter table {0} set unlogged",
+)
+COLUMN = (
+    "comment on column {0} is 'altered'",
+    "grant update ({column}) on {table} to public",
+    "alter table {table} alter column {column} set statistics 7",
+    "alter table {table} alter column {column} set (n_distinct = 5)",
+)
+ROLE = (
+    "comment on role {0} is 'altered'",
+    "alter role {0} login",
+    "alter role {0} createrole",
+    "alter role {0} set search_path = public",
+)
+
+
+@pytest.mark.parametrize("revision", REVISIONS, ids=lambda one: one.path.stem)
+def test_every_object_that_is_dropped_or_altered_is_found(new_database: Callable[[], str], revision: Revision) -> None:
+    url = at(new_database, revision.id)
+    made = delta(revision.id)
+    script = (revision.folder / "verify.sql").read_text("utf-8")
+    tried: set[tuple[str, str]] = set()
+    with engine_for(url).connect() as connection:
+        migrate.verify(connection)
+        for number, item in enumerate(made):
+            for statement in mutations(connection, item, number):
+                connection.exec_driver_sql(statement, execution_options=EXACT)
+                with pytest.raises(DBAPIError) as failure:
+                    connection.exec_driver_sql(script, execution_options=EXACT)
+                connection.rollback()
+                diagnostics = failure.value.orig.diag
+                assert diagnostics.sqlstate == "IU904", (statement, diagnostics.message_primary)
+                assert f"{item.kind} {item.object} is " in diagnostics.message_detail, statement
+                assert diagnostics.message_hint
+                tried.add((item.kind, item.object))
+        migrate.verify(connection)
+    assert tried == {(item.kind, item.object) for item in made}
+
+
+def test_verify_raises_our_error(new_database: Callable[[], str]) -> None:
+    url = at(new_database, REVISIONS[0].id)
+    victim = next(item for item in want(REVISIONS[0].id) if item.kind == "function")
+    with engine_for(url).connect() as connection:
+        connection.exec_driver_sql(f"comment on function {qualified(victim)} is 'altered'", execution_options=EXACT)
+        with pytest.raises(errors.OperationError) as failure:
+            migrate.verify(connection)
+    assert failure.value.sqlstate == "IU904"
+    assert failure.value.detail == f"function {victim.object} is altered"
+
+
+def test_verify_reads_only(new_database: Callable[[], str]) -> None:
+    url = at(new_database, REVISIONS[-1].id)
+    with engine_for(url).connect() as connection:
+        connection.exec_driver_sql("set transaction read only")
+        migrate.verify(connection)
+
+
+def test_an_upgrade_that_makes_something_else_is_undone(new_database: Callable[[], str]) -> None:
+    """The default privileges of a database can change what a revision makes."""
+    url = at(new_database, REVISIONS[0].id)
+    with engine_for(url).begin() as connection:
+        connection.exec_driver_sql("alter default privileges grant truncate on tables to public")
+    with pytest.raises(errors.OperationError) as failure:
+        migrate.upgrade(url, REVISIONS[1].id)
+    assert failure.value.sqlstate == "IU904"
+    assert migrate.current(url) == REVISIONS[0].id
+
+
+def mutations(connection: Connection, item: Item, number: int) -> Iterator[str]:
+    """One statement that alters the object and, where it can be dropped, one that drops it."""
+    name = qualified(item)
+    parent, _, last = name.rpartition(".")
+    match item.kind:
+        case "function":
+            yield FUNCTION[number % len(FUNCTION)].format(name)
+            yield f"drop function {name} cascade"
+        case "table":
+            yield TABLE[number % len(TABLE)].format(name)
+            yield f"drop table {name} cascade"
+        case "view":
+            yield f"comment on view {name} is 'altered'"
+            yield f"grant insert on {name} to public"
+            yield f"drop view {name} cascade"
+        case "column":
+            of_view = connection.exec_driver_sql(
+                "select relkind in ('v', 'm') from pg_class where oid = %s::regclass", (parent,)
+            ).scalar()
+            statement = COLUMN[0 if of_view else number % len(COLUMN)]
+            yield statement.format(name, table=parent, column=last)
+            yield f"drop view {parent} cascade" if of_view else f"alter table {parent} drop column {last} cascade"
+        case "constraint":
+            yield f"comment on constraint {last} on {parent} is 'altered'"
+            yield f"alter table {parent} drop constraint {last} cascade"
+            foreign = connection.exec_driver_sql(
+                "select contype = 'f' from pg_constraint where conrelid = %s::regclass and conname = %s", (parent, last)
+            ).scalar()
+            if foreign:
+                yield f"alter table {parent} disable trigger all"
+                yield f"alter table {parent} alter constraint {last} deferrable initially deferred"
+        case "index":
+            yield f"comment on index {name} is 'altered'"
+            owner = connection.exec_driver_sql(
+                "select format('alter table %%s drop constraint %%I cascade', conrelid::regclass, conname)"
+                " from pg_constraint where conindid = %s::regclass and contype in ('p', 'u', 'x')",
+                (name,),
+            ).scalar()
+            yield owner or f"drop index {name}"
+        case "trigger":
+            yield f"alter table {parent} disable trigger {last}"
+            yield f"drop trigger {last} on {parent}"
+        case "sequence":
+            yield f"comment on sequence {name} is 'altered'"
+            yield f"alter sequence {name} increment by 7"
+            identity = connection.exec_driver_sql(
+                "select format('alter table %%s alter column %%I drop identity', d.refobjid::regclass, a.attname)"
+                " from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid"
+                " where d.classid = 'pg_class'::regclass and d.objid = %s::regclass and d.deptype = 'i'",
+                (name,),
+            ).scalar()
+            yield identity or f"drop sequence {name} cascade"
+        case "role":
+            yield ROLE[number % len(ROLE)].format(name)
+            yield f"grant pg_monitor to {name}"
+            for group in connection.exec_driver_sql(
+                "select m.roleid::regrole from pg_auth_members m where m.member = %s::regrole", (name,)
+            ).scalars():
+                yield f"revoke {group} from {name}"
+        case "schema":
+            yield f"comment on schema {name} is 'altered'"
+            yield f"grant create on schema {name} to public"
+            yield f"drop schema {name} cascade"
+        case "type":
+            yield f"comment on type {name} is 'altered'"
+            yield f"drop type {name} cascade"
+        case "default_privilege":
+            role, where, what = name.rsplit(" ", 2)
+            place = "" if where == "*" else f"in schema {where}"
+            yield f"alter default privileges for role {role} {place} grant all on {what} to public"
+        case _:
+            raise AssertionError(f"no mutation for this kind of object: {item.kind}")
+
+
+def qualified(item: Item) -> str:
+    """The object as SQL names it: types of our own schema are printed without it."""
+    return item.object
