@@ -168,8 +168,13 @@ described (kind, object, owner, acl, comment, definition) as (
         n.nspname || '.' || p.proname || '('
         || coalesce(
             (
-                select string_agg(format_type(u.oid, null), ', ' order by u.nth)
+                -- A type of our own is printed without its schema where the reader's search_path has it.
+                select string_agg(
+                    case when y.typnamespace = n.oid then n.nspname || '.' else '' end
+                    || regexp_replace(format_type(y.oid, null), '^iucore\.', ''), ', ' order by u.nth
+                )
                 from unnest(p.proargtypes::oid[]) with ordinality as u (oid, nth)
+                join pg_catalog.pg_type as y on y.oid = u.oid
             ), ''
         ) || ')',
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
@@ -252,8 +257,8 @@ described (kind, object, owner, acl, comment, definition) as (
 named as (
     select
         d.kind::text as kind,
-        -- Names are printed with or without their schema, by the reader's search_path: our own are never compared.
-        regexp_replace(d.object, '([(, ])(iucore|pg_catalog)\.', '\1', 'g') as object,
+        d.object,
+        -- Names are printed with or without their schema, by the reader's search_path: our own are not compared.
         regexp_replace(d.definition::text, '\m(iucore|pg_catalog)\.', '', 'g') as definition,
         d.owner, d.acl, d.comment
     from described as d

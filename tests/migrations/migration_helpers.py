@@ -147,7 +147,7 @@ FILL: dict[str, str] = {
     """,
     "fn_iu_collection_remove": "select iucore.fn_iu_collection_remove('walk/file', 'walk/b', p_reason => 'fill');",
     "fn_iu_axis_register": """
-        select iucore.fn_iu_axis_register('walk', 'Walk', 'union', array['x', 'y'], p_reason => 'fill');
+        select iucore.fn_iu_axis_register('walk', 'Walk', 'union', p_values => array['x', 'y'], p_reason => 'fill');
     """,
     "fn_iu_axis_set": "select iucore.fn_iu_axis_set('walk/a', 'walk', array['x'], p_reason => 'fill');",
     "fn_iu_axis_refresh": "select iucore.fn_iu_axis_refresh('walk/file', p_reason => 'fill');",

@@ -42,7 +42,7 @@ begin
             ('15972ce94971389d138cb1d4fe93430d', 'function', 'iucore.fn_iu_limit(text)'),
             ('4dc5de90164565f0b71a1ccb41460096', 'function', 'iucore.fn_iu_text(bytea)'),
             ('ff715d117f3152e58d5de12ebef429bc', 'function', 'iucore.fn_iu_text_prefix(bytea, integer)'),
-            ('8d6164c18b69a5080e0d165207f397a5', 'function', 'iucore.fn_iu_uuid7()'),
+            ('473814d9b992123202396a1f2894de4a', 'function', 'iucore.fn_iu_uuid7()'),
             ('3d0379eb5e7fba0df7db917bf7f350d8', 'index', 'iucore.idx_change_moment'),
             ('b193a6611e109193654c618d12903135', 'index', 'iucore.pk_change'),
             ('8bb133a70cb0a95e31fa3909f883778e', 'index', 'iucore.pk_change_result'),
@@ -215,8 +215,12 @@ begin
                 n.nspname || '.' || p.proname || '('
                 || coalesce(
                     (
-                        select string_agg(format_type(u.oid, null), ', ' order by u.nth)
+                        select string_agg(
+                            case when y.typnamespace = n.oid then n.nspname || '.' else '' end
+                            || regexp_replace(format_type(y.oid, null), '^iucore\.', ''), ', ' order by u.nth
+                        )
                         from unnest(p.proargtypes::oid[]) with ordinality as u (oid, nth)
+                        join pg_catalog.pg_type as y on y.oid = u.oid
                     ), ''
                 ) || ')',
                 p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
@@ -298,7 +302,7 @@ begin
         named as (
             select
                 d.kind::text as kind,
-                regexp_replace(d.object, '([(, ])(iucore|pg_catalog)\.', '\1', 'g') as object,
+                d.object,
                 regexp_replace(d.definition::text, '\m(iucore|pg_catalog)\.', '', 'g') as definition,
                 d.owner, d.acl, d.comment
             from described as d

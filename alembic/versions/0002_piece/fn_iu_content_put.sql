@@ -10,15 +10,7 @@ as $$
 declare
     v_sha256 bytea;
 begin
-    if p_body is null then
-        raise exception using errcode = 'IU032', message = 'body missing',
-            hint = 'Give the text; an empty text is allowed.';
-    end if;
-    if octet_length(p_body) > 16777216 then
-        raise exception using errcode = 'IU014', message = 'body too large',
-            detail = format('bytes: %s, limit: 16777216', octet_length(p_body)),
-            hint = 'Cut the text into several pieces.';
-    end if;
+    perform iucore.fn_iu_assert_body(p_body);
     v_sha256 := sha256(convert_to(p_body, 'UTF8'));
     insert into iucore.unit_content (content_sha256, byte_length, body)
     values (v_sha256, octet_length(p_body), p_body)

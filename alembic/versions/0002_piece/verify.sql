@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 87 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 89 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0002.
 do $iu_verify_0002$
 declare
@@ -62,11 +62,12 @@ begin
             ('0a99e95abc63dc81c9d1cfc1eca524c4', 'constraint', 'iucore.unit_version.fk_unit_version_content'),
             ('95c4380fd40af8cff17785ecfbab3f1c', 'constraint', 'iucore.unit_version.fk_unit_version_unit'),
             ('f517b47697a9d44b9422fb702dea83e2', 'constraint', 'iucore.unit_version.pk_unit_version'),
+            ('91b295550fcf88f7a7a8ecc386770e8c', 'function', 'iucore.fn_iu_assert_body(text)'),
             ('61eb62ab6467cd143f232f01c169e5d7', 'function', 'iucore.fn_iu_assert_kind(text)'),
             ('c26cb3de09cb0c0111fd66637ef252c8', 'function', 'iucore.fn_iu_clone(text, text, text, bigint, text, text, text)'),
-            ('d0f4b61491f134f99938e4e5002d7bc5', 'function', 'iucore.fn_iu_content_put(text)'),
+            ('eeb50d788db5e4002c72427556c86ec0', 'function', 'iucore.fn_iu_content_put(text)'),
             ('70de386cdcaed9f850d31d00d305b047', 'function', 'iucore.fn_iu_create(text, text, text, text, text, jsonb, text, text)'),
-            ('11832051947fd682c15b185745f9cc1b', 'function', 'iucore.fn_iu_create_many(json, text, text, text)'),
+            ('d16e390a0b7e0d9cc25d1a8aafd6afd3', 'function', 'iucore.fn_iu_create_many(json, text, text, text)'),
             ('540afba11fa60e7797a827261a206015', 'function', 'iucore.fn_iu_diff_input(text, bigint, bigint)'),
             ('b9fab80ad9c4e1eacaedb07d0ba55df7', 'function', 'iucore.fn_iu_edit(text, bigint, text, text, text, jsonb, text, text)'),
             ('f80baa4cea78917cc37271540fc7c4d4', 'function', 'iucore.fn_iu_find_content(text[])'),
@@ -76,7 +77,8 @@ begin
             ('eb1c8be4ba707a761a6d3ad83d963c70', 'function', 'iucore.fn_iu_lifecycle_set(text, bigint, text, text, text, text)'),
             ('36861345701eddaaf089306bf0a5a7ae', 'function', 'iucore.fn_iu_list(text, text, text, bigint)'),
             ('9d859babf6d4d4c8d26461bb80cc7302', 'function', 'iucore.fn_iu_piece_row(uuid, bigint, boolean)'),
-            ('d0d9c6ab035657aad35f0b0d64ae6032', 'function', 'iucore.fn_iu_refuse_address(text)'),
+            ('dcd95c1751ff63eff1ae8fec9cf163b6', 'function', 'iucore.fn_iu_refuse_address(text, text)'),
+            ('62d1b6d1eb1874f44ac2d5aad512a1f2', 'function', 'iucore.fn_iu_refuse_pieces(json)'),
             ('51698788eaf52f810e284bd406c8e5d6', 'function', 'iucore.fn_iu_refuse_unknown_piece(text)'),
             ('386c75dc251a783dcec02a1db2fad190', 'function', 'iucore.fn_iu_show(text, bigint)'),
             ('3c1bc661630e30871e0e119c419c0ea3', 'function', 'iucore.fn_iu_unit_id(text)'),
@@ -256,8 +258,12 @@ begin
                 n.nspname || '.' || p.proname || '('
                 || coalesce(
                     (
-                        select string_agg(format_type(u.oid, null), ', ' order by u.nth)
+                        select string_agg(
+                            case when y.typnamespace = n.oid then n.nspname || '.' else '' end
+                            || regexp_replace(format_type(y.oid, null), '^iucore\.', ''), ', ' order by u.nth
+                        )
                         from unnest(p.proargtypes::oid[]) with ordinality as u (oid, nth)
+                        join pg_catalog.pg_type as y on y.oid = u.oid
                     ), ''
                 ) || ')',
                 p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
@@ -339,7 +345,7 @@ begin
         named as (
             select
                 d.kind::text as kind,
-                regexp_replace(d.object, '([(, ])(iucore|pg_catalog)\.', '\1', 'g') as object,
+                d.object,
                 regexp_replace(d.definition::text, '\m(iucore|pg_catalog)\.', '', 'g') as definition,
                 d.owner, d.acl, d.comment
             from described as d

@@ -77,9 +77,9 @@ begin
             ('4afcead1e23bdbad2376dec2d99559f2', 'function', 'iucore.fn_iu_collection_where_used(text)'),
             ('550d5dd28dadd2711f8757369ff33e3a', 'function', 'iucore.fn_iu_composer_close(uuid, text, bigint, text, jsonb, bigint, text, bigint, boolean)'),
             ('1367f0addbdf4049a871aeee8e289a32', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb)'),
-            ('dc52f2ad5ae004d3fa9a51534d7b0302', 'function', 'iucore.fn_iu_member_address(collection_member)'),
+            ('dc52f2ad5ae004d3fa9a51534d7b0302', 'function', 'iucore.fn_iu_member_address(iucore.collection_member)'),
             ('f77e1d924cc9c4104545e99c7ac66e03', 'function', 'iucore.fn_iu_member_find(uuid, text)'),
-            ('a038345693ec7b657010aaae3fe2855b', 'function', 'iucore.fn_iu_member_put(collection_member, bigint)'),
+            ('a038345693ec7b657010aaae3fe2855b', 'function', 'iucore.fn_iu_member_put(iucore.collection_member, bigint)'),
             ('b0931465ad42c17a251ec2f059817d51', 'function', 'iucore.fn_iu_members_at(uuid, bigint)'),
             ('3ea7370d810527bd591a2d3c7de2ac7f', 'function', 'iucore.fn_iu_mermaid_text(text)'),
             ('c465cdc5a245d2f57ab57196fff68004', 'function', 'iucore.fn_iu_nesting_lock()'),
@@ -273,8 +273,12 @@ begin
                 n.nspname || '.' || p.proname || '('
                 || coalesce(
                     (
-                        select string_agg(format_type(u.oid, null), ', ' order by u.nth)
+                        select string_agg(
+                            case when y.typnamespace = n.oid then n.nspname || '.' else '' end
+                            || regexp_replace(format_type(y.oid, null), '^iucore\.', ''), ', ' order by u.nth
+                        )
                         from unnest(p.proargtypes::oid[]) with ordinality as u (oid, nth)
+                        join pg_catalog.pg_type as y on y.oid = u.oid
                     ), ''
                 ) || ')',
                 p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
@@ -356,7 +360,7 @@ begin
         named as (
             select
                 d.kind::text as kind,
-                regexp_replace(d.object, '([(, ])(iucore|pg_catalog)\.', '\1', 'g') as object,
+                d.object,
                 regexp_replace(d.definition::text, '\m(iucore|pg_catalog)\.', '', 'g') as definition,
                 d.owner, d.acl, d.comment
             from described as d

@@ -217,8 +217,12 @@ begin
                 n.nspname || '.' || p.proname || '('
                 || coalesce(
                     (
-                        select string_agg(format_type(u.oid, null), ', ' order by u.nth)
+                        select string_agg(
+                            case when y.typnamespace = n.oid then n.nspname || '.' else '' end
+                            || regexp_replace(format_type(y.oid, null), '^iucore\.', ''), ', ' order by u.nth
+                        )
                         from unnest(p.proargtypes::oid[]) with ordinality as u (oid, nth)
+                        join pg_catalog.pg_type as y on y.oid = u.oid
                     ), ''
                 ) || ')',
                 p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
@@ -300,7 +304,7 @@ begin
         named as (
             select
                 d.kind::text as kind,
-                regexp_replace(d.object, '([(, ])(iucore|pg_catalog)\.', '\1', 'g') as object,
+                d.object,
                 regexp_replace(d.definition::text, '\m(iucore|pg_catalog)\.', '', 'g') as definition,
                 d.owner, d.acl, d.comment
             from described as d

@@ -1,0 +1,22 @@
+create or replace function iucore.fn_iu_assert_body(p_body text)
+returns void
+language plpgsql
+immutable parallel safe
+set search_path = pg_catalog, pg_temp
+as $$
+-- Raises: IU014, IU032.
+begin
+    if p_body is null then
+        raise exception using errcode = 'IU032', message = 'body missing',
+            hint = 'Give the text; an empty text is allowed.';
+    elsif octet_length(p_body) > 16777216 then
+        raise exception using errcode = 'IU014', message = 'body too large',
+            detail = format('bytes: %s, limit: 16777216', octet_length(p_body)),
+            hint = 'Cut the text into several pieces.';
+    end if;
+end
+$$;
+
+alter function iucore.fn_iu_assert_body owner to iucore_owner;
+comment on function iucore.fn_iu_assert_body is 'Refuse a missing or too large body.';
+revoke execute on function iucore.fn_iu_assert_body from public;
