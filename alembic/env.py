@@ -21,11 +21,10 @@ from logging.config import fileConfig
 from pathlib import Path
 from typing import Any
 
+from alembic import context, util
 from alembic.operations import MigrateOperation, Operations
 from sqlalchemy import Connection, create_engine, pool
 from sqlalchemy.exc import SQLAlchemyError
-
-from alembic import context, util
 
 VERSIONS = Path(__file__).resolve().parent / "versions"
 VERSION_TABLE = "iucore_alembic_version"

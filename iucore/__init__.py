@@ -1,3 +1,26 @@
-"""Governed text pieces in PostgreSQL."""
+"""Governed text pieces in PostgreSQL.
+
+The concepts are modules: ``iucore.units``, ``iucore.collections`` and ``iucore.axes``; ``iucore.errors`` has what they
+raise. Each is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from iucore import axes, collections, errors, units
 
 __version__ = "0.1.0"
+__all__ = ["__version__", "axes", "collections", "errors", "units"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        return import_module(f"iucore.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

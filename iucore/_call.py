@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -61,7 +61,7 @@ def _literal(value: Any) -> str:
         return f"array[{', '.join(_literal(item) for item in value)}]::text[]"
     quoted = QuotedString(str(value))
     quoted.encoding = "utf-8"
-    return quoted.getquoted().decode("utf-8").strip()
+    return str(quoted.getquoted().decode("utf-8")).strip()
 
 
 def _translated(error: Exception) -> errors.IucoreError | None:
@@ -97,13 +97,15 @@ def execute(connection: Connection | Recorder, call: Call) -> CursorResult[Any]:
 
 
 def rows(
-    connection: Connection | Recorder, shape: type[Row], function: str, arguments: Mapping[str, Any]
+    connection: Connection | Recorder, shape: Callable[..., Row], function: str, arguments: Mapping[str, Any]
 ) -> list[Row]:
     """Every row as a dataclass; its fields stand in the order of the function's result columns."""
     return [shape(*row) for row in execute(connection, Call(function, arguments))]
 
 
-def one(connection: Connection | Recorder, shape: type[Row], function: str, arguments: Mapping[str, Any]) -> Row:
+def one(
+    connection: Connection | Recorder, shape: Callable[..., Row], function: str, arguments: Mapping[str, Any]
+) -> Row:
     """The single row that the function returns."""
     return shape(*execute(connection, Call(function, arguments)).one())
 
@@ -114,7 +116,7 @@ def scalar(connection: Connection | Recorder, function: str, arguments: Mapping[
 
 
 def stream(
-    connection: Connection, shape: type[Row], function: str, arguments: Mapping[str, Any], *, batch: int = 500
+    connection: Connection, shape: Callable[..., Row], function: str, arguments: Mapping[str, Any], *, batch: int = 500
 ) -> Iterator[Row]:
     """Rows through a server-side cursor: memory stays bounded by ``batch`` rows."""
     streaming = connection.execution_options(stream_results=True, max_row_buffer=batch)

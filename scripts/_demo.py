@@ -60,7 +60,10 @@ def main() -> int:
         return 2
 
     engine = create_engine(url, poolclass=NullPool)
-    with engine.begin() as connection, step(f"give birth to {plan.pieces} pieces and compose {len(plan.documents)} files"):
+    with (
+        engine.begin() as connection,
+        step(f"give birth to {plan.pieces} pieces and compose {len(plan.documents)} files"),
+    ):
         plan.apply(connection, reason="scripts/demo")
     with engine.begin() as connection, step("render every document and compare the bytes"):
         sources = {document.key: document.source.read_bytes() for document in plan.documents}
@@ -113,20 +116,22 @@ def shared_edit(connection: Connection, keys: list[str]) -> None:
     )
     print(f"\nOne piece, {piece}, stands in {first} and {second}. After one edit:")
     for key, old in before.items():
-        lines = difflib.unified_diff(old.splitlines(), collections.render(connection, key=key).splitlines(), n=0, lineterm="")
+        lines = difflib.unified_diff(
+            old.splitlines(), collections.render(connection, key=key).splitlines(), n=0, lineterm=""
+        )
         changed = [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
         print(f"   {key}: {'  '.join(changed)}")
 
-    collections.reorder(
-        connection, key=second, member=f"@{added.member_id}", at="last", reason="it belongs at the end"
-    )
+    collections.reorder(connection, key=second, member=f"@{added.member_id}", at="last", reason="it belongs at the end")
     at_end = collections.members(connection, key=second)[-1].address == piece
     print(f"Moved to the end of {second}: {'yes' if at_end else 'no'}. Its history:")
     for change in collections.history(connection, key=second):
         print(f"   change {change.change_id:>3}  {change.verb:<20} +{change.opened} -{change.closed}  {change.reason}")
     print(f"The history of the piece {piece}:")
     for version in units.history(connection, address=piece):
-        print(f"   version {version.version}  {version.byte_length:>6} bytes  change {version.change_id:>3}  {version.reason}")
+        print(
+            f"   version {version.version}  {version.byte_length:>6} bytes  change {version.change_id:>3}  {version.reason}"
+        )
     past = collections.render(connection, key=second, as_of_change=edited.change_id - 1)
     print(f"As of change {edited.change_id - 1}, before the edit, {second} is as it was: {past == before[second]}")
 

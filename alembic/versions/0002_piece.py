@@ -24,6 +24,7 @@ FILES = (
     "unit_version.sql",
     "v_piece.sql",
     "fn_iu_assert_body.sql",
+    "fn_iu_refuse_json.sql",
     "fn_iu_content_put.sql",
     "fn_iu_piece_row.sql",
     "fn_iu_refuse_address.sql",

@@ -45,6 +45,7 @@ FILES = (
     "fn_iu_assert_label_free.sql",
     "fn_iu_nesting_lock.sql",
     "fn_iu_assert_nesting.sql",
+    "fn_iu_is_nested.sql",
     "fn_iu_composer_open.sql",
     "fn_iu_composer_close.sql",
     "fn_iu_collection_create.sql",

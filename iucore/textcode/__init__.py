@@ -1,0 +1,1 @@
+"""Documents as text: cut into pieces, written back as files."""

@@ -210,6 +210,7 @@ def _parser(front_matter: bool) -> MarkdownIt:
 
 # --------------------------------------------------------------------------------------------- titles and addresses
 
+_MARK = re.compile(r"[\[<*~_`\\&]")
 _LINK = re.compile(r"!?\[([^\[\]]*)\](?:\((?:[^()]|\([^()]*\))*\)|\[[^\[\]]*\])?")
 _AUTOLINK = re.compile(r"<([A-Za-z][A-Za-z0-9+.-]*:[^<>\s]*)>")
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>|<!--.*?-->")
@@ -224,6 +225,8 @@ _FORBIDDEN = re.compile(
     r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff"
     r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+_NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
+_SLUG = {code: " " for code in range(128) if not chr(code).isalnum()} | {ord("'"): None}
 
 
 def clean_title(text: str, *, fallback: str = UNTITLED) -> str:
@@ -249,7 +252,7 @@ def plain_heading(source: str) -> str:
     'The new policy for fn_* and snake_case'
     """
     source = source[: 8 * MAX_TITLE]
-    if source.isalnum():
+    if not _MARK.search(source):
         return source
     parts = []
     position = 0
@@ -296,11 +299,13 @@ def slugify(title: str) -> str:
     >>> slugify("Straße & Café: the 2nd")
     'strasse-cafe-the-2nd'
     """
-    text = title.casefold()
-    if not text.isascii():
-        text = "".join([c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c)])
-        text = text.replace("’", "")
-    return re.sub(r"[^a-z0-9]+", "-", text.replace("'", "")).strip("-")[:MAX_SLUG].strip("-")
+    if title.isascii():
+        text = title.lower()
+    else:
+        # Decompose before folding: styled capitals become plain capitals first.
+        text = "".join([c for c in unicodedata.normalize("NFKD", title) if not unicodedata.combining(c)])
+        text = _NOT_ASCII.sub(" ", text.replace("’", "").casefold())
+    return "-".join(text.translate(_SLUG).split())[:MAX_SLUG].strip("-")
 
 
 def unique_slugs(slugs: Sequence[str]) -> list[str]:

@@ -88,6 +88,8 @@ begin
             order by c.axis, c.value), '[]')
         into v_result
         from compared as c;
+        -- A write, so that a second call at REPEATABLE READ fails with 40001 instead of building on its old snapshot.
+        update iucore.collection as c set head_change = v_open.change_id where c.collection_id = v_open.collection_id;
         perform iucore.fn_iu_change_close(v_open.change_id, p_request_key, v_result);
     end if;
     return query

@@ -40,7 +40,8 @@ begin
     end if;
     select o.* into v_open
     from iucore.fn_iu_composer_open('add', p_key, p_reason, p_actor, p_request_key,
-        jsonb_build_array(p_key, p_member, p_at, p_anchor, p_member_kind, p_version, p_label, p_transitions)) as o;
+        jsonb_build_array(p_key, p_member, p_at, p_anchor, p_member_kind, p_version, p_label, p_transitions),
+        p_member_kind = 'collection') as o;
     if v_open.replayed is null then
         perform iucore.fn_iu_assert_step(v_open.kind, p_label, p_transitions);
         perform iucore.fn_iu_assert_label_free(v_open.collection_id, p_label, null);
@@ -49,7 +50,6 @@ begin
                 else (select s.unit_id from iucore.fn_iu_show(p_member, p_version) as s) end;
         else
             v_member.child_id := iucore.fn_iu_collection_id(p_member);
-            perform iucore.fn_iu_nesting_lock();
             perform iucore.fn_iu_assert_nesting(v_open.collection_id, v_member.child_id);
         end if;
         v_member.collection_id := v_open.collection_id;

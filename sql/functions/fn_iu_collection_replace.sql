@@ -21,7 +21,7 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Puts another piece (floating, or pinned to p_version) at the place of a member, which keeps its number.
--- Locks: the row of the collection.
+-- Locks: the row of the collection; nesting_guard when the member is a collection.
 -- Raises: IU001, IU002, IU003, IU004, IU016, IU017, IU203, IU205.
 declare
     v_open record;
@@ -31,7 +31,8 @@ declare
 begin
     select o.* into v_open
     from iucore.fn_iu_composer_open('replace', p_key, p_reason, p_actor, p_request_key,
-        jsonb_build_array(p_key, p_member, p_piece, p_version)) as o;
+        jsonb_build_array(p_key, p_member, p_piece, p_version),
+        iucore.fn_iu_is_nested(p_key, p_member)) as o;
     if v_open.replayed is null then
         v_member := iucore.fn_iu_member_find(v_open.collection_id, p_member);
         v_changed := (v_member.unit_id, v_member.pinned_version)

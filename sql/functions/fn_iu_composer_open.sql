@@ -4,7 +4,8 @@ create or replace function iucore.fn_iu_composer_open(
     p_reason text,
     p_actor text,
     p_request_key text,
-    p_arguments jsonb
+    p_arguments jsonb,
+    p_nests boolean default false
 )
 returns table (collection_id uuid, kind text, change_id bigint, replayed jsonb)
 language plpgsql
@@ -12,7 +13,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 -- What every composer verb does first: lock the collection, then record the call. Internal.
--- Locks: the row of the collection, until the end of the transaction. Whatever else a verb locks comes after it.
+-- Locks: the row of the collection, until the end of the transaction; whatever else a verb locks comes after it. With
+-- p_nests also nesting_guard, before the number of the change is drawn: the numbers of all changes of nesting then
+-- follow their commits, and no as-of state has a cycle that never was.
 -- Raises: IU003, IU016, IU017, IU203.
 declare
     v_collection record;
@@ -24,6 +27,9 @@ begin
     for no key update;
     if not found then
         perform iucore.fn_iu_collection_id(p_key);
+    end if;
+    if p_nests then
+        perform iucore.fn_iu_nesting_lock();
     end if;
     select o.* into v_change
     from iucore.fn_iu_change_open('collection_' || p_verb, p_key, p_reason, p_actor, p_request_key,

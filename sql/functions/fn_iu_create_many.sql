@@ -24,6 +24,7 @@ as $$
 -- Raises: IU012, IU013, IU016, IU017, IU019, IU203; what fn_iu_create raises, naming the piece by its ordinal.
 declare
     v_change record;
+    v_detail text;
 begin
     if p_pieces is null or json_typeof(p_pieces) <> 'array' then
         raise exception using errcode = 'IU019', message = 'pieces are not an array',
@@ -65,12 +66,14 @@ begin
         where not exists (select from fault)
         order by i.sha256
         on conflict on constraint pk_unit_content do nothing
+        returning 1
     ),
     born as (
         insert into iucore.information_unit (unit_id, address, kind, head_version, head_sha256, change_id)
         select i.unit_id, i.address, i.kind, 1, i.sha256, v_change.change_id
         from input as i
-        where not exists (select from fault)
+        -- The count makes the contents go first, as in fn_iu_create: two orders would deadlock.
+        where not exists (select from fault) and (select count(*) from content) >= 0
         order by i.address collate "C"
         on conflict on constraint uq_information_unit_address do nothing
         returning information_unit.unit_id
@@ -89,15 +92,10 @@ begin
     order by i.ordinality;
     perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, '{}');
 exception
-    when untranslatable_character then
-        raise exception using errcode = 'IU012', message = 'text holds U+0000',
-            hint = 'PostgreSQL cannot store U+0000 in text; remove \u0000 from the JSON.';
-    when invalid_text_representation then
-        raise exception using errcode = 'IU013', message = 'text holds a lone surrogate', detail = sqlerrm,
-            hint = 'Write characters beyond U+FFFF as a pair of surrogates, high then low.';
-    when invalid_parameter_value or datatype_mismatch then
-        raise exception using errcode = 'IU019', message = 'an element of pieces is not an object', detail = sqlerrm,
-            hint = 'Give a JSON array of {"address", "kind", "title", "body", "attributes"?}.';
+    when untranslatable_character or invalid_text_representation or numeric_value_out_of_range
+        or invalid_parameter_value or datatype_mismatch then
+        get stacked diagnostics v_detail = pg_exception_detail;
+        perform iucore.fn_iu_refuse_json(sqlstate, sqlerrm, v_detail);
 end
 $$;
 

@@ -6,7 +6,8 @@ as $$
     -- For each sha256 (hex) the first piece, by address, whose head says exactly that and which is active.
     select distinct on (w.sha256) w.sha256, u.address, u.kind
     from unnest(p_sha256) as w (sha256)
-    join iucore.unit_version as v on v.content_sha256 = decode(w.sha256, 'hex') and v.lifecycle = 'active'
+    join iucore.unit_version as v
+        on v.content_sha256 = case when w.sha256 ~ '^([0-9a-f]{2})*$' then decode(w.sha256, 'hex') end and v.lifecycle = 'active'
     join iucore.information_unit as u on u.unit_id = v.unit_id and u.head_version = v.version
     order by w.sha256, u.address
 $$;

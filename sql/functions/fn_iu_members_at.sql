@@ -15,6 +15,8 @@ language sql
 stable
 as $$
     -- What stands in one collection, now (p_as_of null) or as of a change, with the version that each member shows.
+    -- A piece may be born by a change with a higher number than the one that placed it, when that one had to wait: its
+    -- first version then stands for it.
     -- The one place that knows how membership over time and pins are read. No SET clause, so that it is inlined.
     select m.member_id, m.collection_id, m.rank, m.unit_id, m.child_id, m.pinned_version, m.label, m.transitions,
         coalesce(m.pinned_version, u.head_version),
@@ -37,7 +39,7 @@ as $$
         select w.version, w.content_sha256
         from iucore.unit_version as w
         where w.unit_id = m.unit_id
-            and (w.version = m.pinned_version or (m.pinned_version is null and w.change_id <= p_as_of))
+            and (w.version = m.pinned_version or (m.pinned_version is null and (w.change_id <= p_as_of or w.version = 1)))
         order by w.version desc
         limit 1
     ) as v on true

@@ -5,8 +5,8 @@ immutable parallel safe
 set search_path = pg_catalog, pg_temp
 as $$
     -- Text inside a quoted Mermaid label: what Mermaid would read as markup becomes an entity. '#' first.
-    select replace(replace(replace(replace(replace(p_text, '#', '#35;'), '"', '#quot;'), '<', '#lt;'), '>', '#gt;'),
-        '`', '#96;')
+    select replace(replace(replace(replace(replace(replace(replace(p_text,
+        '#', '#35;'), '&', '#amp;'), '%', '#37;'), '"', '#quot;'), '<', '#lt;'), '>', '#gt;'), '`', '#96;')
 $$;
 
 alter function iucore.fn_iu_mermaid_text owner to iucore_owner;

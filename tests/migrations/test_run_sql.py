@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from migration_helpers import ROOT, engine_for, psql, run_psql
-
-from alembic import command
 
 NASTY = (
     "\n\tselect ':literal', :'name', ':x', '%', '%%', '%(x)s', '%s', $1;\r\n"

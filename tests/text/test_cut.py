@@ -228,6 +228,7 @@ def test_the_title_rule_is_the_database_s():
         ("Ünïcödé Straße", "unicode-strasse"),
         ("A–B", "a-b"),
         ("ﬁle ½", "file-1-2"),
+        ("𝑨 İß", "a-iss"),
         ("中文", ""),
         ("--", ""),
         ("x" * 80, "x" * 60),

@@ -4,12 +4,12 @@ language sql
 immutable parallel safe
 as $$
     -- RFC 3986: unreserved characters and upper-case %XX, in segments joined by '/', one '#fragment' at the most.
-    -- Encoded forms of '/' and U+0000 are refused, so that a key always maps to one path and back.
+    -- Encoded forms of '/', U+0000 and unreserved characters are refused, so that a key always maps to one path and back.
     select p_text is not null
         and octet_length(p_text) between 1 and 1024
         and p_text collate "C" ~ '^([A-Za-z0-9._~-]|%[0-9A-F]{2})+(/([A-Za-z0-9._~-]|%[0-9A-F]{2})+)*(#([A-Za-z0-9._~-]|%[0-9A-F]{2})+)?$'
         and p_text collate "C" !~ '(^|/)[.]{1,2}(/|#|$)'
-        and p_text collate "C" !~ '%(2F|00)'
+        and p_text collate "C" !~ '%(00|2[DEF]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])'
 $$;
 
 alter function iucore.fn_iu_is_address owner to iucore_owner;

@@ -31,18 +31,18 @@ begin
             ('5d461873dce1f363c38302c746dfb58d', 'constraint', 'iucore.change.pk_change'),
             ('b7e03c32ec414ab33b7d0b9fb473f80e', 'constraint', 'iucore.change_result.fk_change_result_change'),
             ('5d461873dce1f363c38302c746dfb58d', 'constraint', 'iucore.change_result.pk_change_result'),
-            ('db5c4a87e6d904f2d431f5a9ebb5b5cd', 'function', 'iucore.fn_iu_assert_address(text)'),
-            ('247a62e82aa47a1a20aff93bcb8b7c51', 'function', 'iucore.fn_iu_assert_attributes(jsonb)'),
-            ('f9691f3e105c635b0b270823c5f53ccf', 'function', 'iucore.fn_iu_assert_title(text)'),
-            ('ba13f5b96b70f8ff62beadac857a04f7', 'function', 'iucore.fn_iu_change_close(bigint, text, jsonb)'),
-            ('360746614dba2730a6265ecf00bf89a7', 'function', 'iucore.fn_iu_change_open(text, text, text, text, text, jsonb)'),
-            ('907599c9be08ea7e5fd8eecd87c1cf00', 'function', 'iucore.fn_iu_is_address(text)'),
-            ('ce78621b8ff8f64a09b4f586999d211a', 'function', 'iucore.fn_iu_is_attributes(jsonb)'),
-            ('ac3889c4ecee287b5c56535dd8042903', 'function', 'iucore.fn_iu_is_name(text, integer)'),
-            ('15972ce94971389d138cb1d4fe93430d', 'function', 'iucore.fn_iu_limit(text)'),
-            ('4dc5de90164565f0b71a1ccb41460096', 'function', 'iucore.fn_iu_text(bytea)'),
-            ('ff715d117f3152e58d5de12ebef429bc', 'function', 'iucore.fn_iu_text_prefix(bytea, integer)'),
-            ('473814d9b992123202396a1f2894de4a', 'function', 'iucore.fn_iu_uuid7()'),
+            ('6bb95196078523608368ac1289939417', 'function', 'iucore.fn_iu_assert_address(text)'),
+            ('4464660c3d9374638b4731bae65dc7d1', 'function', 'iucore.fn_iu_assert_attributes(jsonb)'),
+            ('532df3aecd5aef30fce5910c3131e7b7', 'function', 'iucore.fn_iu_assert_title(text)'),
+            ('a8ec1757357e9d3ee9bdc395b68eccb9', 'function', 'iucore.fn_iu_change_close(bigint, text, jsonb)'),
+            ('960f5e76406b847e0f5b6646e83c8c2d', 'function', 'iucore.fn_iu_change_open(text, text, text, text, text, jsonb)'),
+            ('901a0d2c18cec3ed7f476434d40a34c2', 'function', 'iucore.fn_iu_is_address(text)'),
+            ('28fc6f2d300b1da83a475782cb6047df', 'function', 'iucore.fn_iu_is_attributes(jsonb)'),
+            ('3847c58e5385fc162b8ef574bf31b200', 'function', 'iucore.fn_iu_is_name(text, integer)'),
+            ('8b37b6409ba7e08321a9ec36a97d924d', 'function', 'iucore.fn_iu_limit(text)'),
+            ('8861f2372faf8de12aadcbc48c1fdd3b', 'function', 'iucore.fn_iu_text(bytea)'),
+            ('9236ce38fc74a62122c77945c47896b1', 'function', 'iucore.fn_iu_text_prefix(bytea, integer)'),
+            ('97a42392e468656bfef5ffdc37aad276', 'function', 'iucore.fn_iu_uuid7()'),
             ('3d0379eb5e7fba0df7db917bf7f350d8', 'index', 'iucore.idx_change_moment'),
             ('b193a6611e109193654c618d12903135', 'index', 'iucore.pk_change'),
             ('8bb133a70cb0a95e31fa3909f883778e', 'index', 'iucore.pk_change_result'),
@@ -225,7 +225,8 @@ begin
                 ) || ')',
                 p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
                 jsonb_build_array(
-                    p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosrc, p.probin,
+                    p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+                    encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'), p.probin,
                     regexp_replace(
                         regexp_replace(pg_get_function_sqlbody(p.oid), '("[^"]+"|\m[a-z_][a-z0-9_$]*)\.', '', 'g'),
                         '\s+', '', 'g'
@@ -271,13 +272,15 @@ begin
                 'role', r.rolname::text, null, null, shobj_description(r.oid, 'pg_authid'),
                 jsonb_build_array(
                     r.rolcanlogin, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolbypassrls, r.rolreplication, r.rolinherit,
-                    r.rolconnlimit, r.rolvaliduntil,
+                    r.rolconnlimit, r.rolvaliduntil at time zone 'UTC',
                     (
                         select jsonb_agg(s.setting order by s.setting collate "C")
                         from pg_catalog.pg_db_role_setting as o
                         cross join unnest(o.setconfig) as s (setting)
                         where o.setrole = r.oid
-                            and o.setdatabase in (0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database()))
+                            and o.setdatabase in (
+                                0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
+                            )
                     ),
                     (
                         select jsonb_agg(distinct concat_ws(

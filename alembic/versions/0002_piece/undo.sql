@@ -42,6 +42,7 @@ drop function iucore.fn_iu_refuse_unknown_piece;
 drop function iucore.fn_iu_refuse_address;
 drop function iucore.fn_iu_piece_row;
 drop function iucore.fn_iu_content_put;
+drop function iucore.fn_iu_refuse_json;
 drop function iucore.fn_iu_assert_body;
 drop view iucore.v_piece;
 alter table iucore.information_unit drop constraint fk_information_unit_source;

@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 89 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 90 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0002.
 do $iu_verify_0002$
 declare
@@ -62,27 +62,28 @@ begin
             ('0a99e95abc63dc81c9d1cfc1eca524c4', 'constraint', 'iucore.unit_version.fk_unit_version_content'),
             ('95c4380fd40af8cff17785ecfbab3f1c', 'constraint', 'iucore.unit_version.fk_unit_version_unit'),
             ('f517b47697a9d44b9422fb702dea83e2', 'constraint', 'iucore.unit_version.pk_unit_version'),
-            ('91b295550fcf88f7a7a8ecc386770e8c', 'function', 'iucore.fn_iu_assert_body(text)'),
-            ('61eb62ab6467cd143f232f01c169e5d7', 'function', 'iucore.fn_iu_assert_kind(text)'),
-            ('c26cb3de09cb0c0111fd66637ef252c8', 'function', 'iucore.fn_iu_clone(text, text, text, bigint, text, text, text)'),
-            ('eeb50d788db5e4002c72427556c86ec0', 'function', 'iucore.fn_iu_content_put(text)'),
-            ('70de386cdcaed9f850d31d00d305b047', 'function', 'iucore.fn_iu_create(text, text, text, text, text, jsonb, text, text)'),
-            ('d16e390a0b7e0d9cc25d1a8aafd6afd3', 'function', 'iucore.fn_iu_create_many(json, text, text, text)'),
-            ('540afba11fa60e7797a827261a206015', 'function', 'iucore.fn_iu_diff_input(text, bigint, bigint)'),
-            ('b9fab80ad9c4e1eacaedb07d0ba55df7', 'function', 'iucore.fn_iu_edit(text, bigint, text, text, text, jsonb, text, text)'),
-            ('f80baa4cea78917cc37271540fc7c4d4', 'function', 'iucore.fn_iu_find_content(text[])'),
-            ('12792c4fbd413beeb506a9816d6e5570', 'function', 'iucore.fn_iu_history(text)'),
-            ('38e8994dbd6fbd607635ae17fc723508', 'function', 'iucore.fn_iu_kind_list()'),
-            ('30d1cd7cf6a734cf56008a2edb008e59', 'function', 'iucore.fn_iu_kind_register(text, text, text, text, text, text)'),
-            ('eb1c8be4ba707a761a6d3ad83d963c70', 'function', 'iucore.fn_iu_lifecycle_set(text, bigint, text, text, text, text)'),
-            ('36861345701eddaaf089306bf0a5a7ae', 'function', 'iucore.fn_iu_list(text, text, text, bigint)'),
-            ('9d859babf6d4d4c8d26461bb80cc7302', 'function', 'iucore.fn_iu_piece_row(uuid, bigint, boolean)'),
-            ('dcd95c1751ff63eff1ae8fec9cf163b6', 'function', 'iucore.fn_iu_refuse_address(text, text)'),
-            ('62d1b6d1eb1874f44ac2d5aad512a1f2', 'function', 'iucore.fn_iu_refuse_pieces(json)'),
-            ('51698788eaf52f810e284bd406c8e5d6', 'function', 'iucore.fn_iu_refuse_unknown_piece(text)'),
-            ('386c75dc251a783dcec02a1db2fad190', 'function', 'iucore.fn_iu_show(text, bigint)'),
-            ('3c1bc661630e30871e0e119c419c0ea3', 'function', 'iucore.fn_iu_unit_id(text)'),
-            ('14552c03e840919d9f214c78ff569a28', 'function', 'iucore.fn_iu_version_put(text, bigint, text, text, text, jsonb, text, text, text, text)'),
+            ('7d6f3b9be0e0e8aa1f8ab44a80989ac2', 'function', 'iucore.fn_iu_assert_body(text)'),
+            ('d6bf56d1fb38c2e798a0db9a50ac270c', 'function', 'iucore.fn_iu_assert_kind(text)'),
+            ('37ddb5a582c3f5275d9bc9b4ae1ed571', 'function', 'iucore.fn_iu_clone(text, text, text, bigint, text, text, text)'),
+            ('a37be87b94c5d635513597bc15005d49', 'function', 'iucore.fn_iu_content_put(text)'),
+            ('221e35e94cf90b117d9a2b7004bc9378', 'function', 'iucore.fn_iu_create(text, text, text, text, text, jsonb, text, text)'),
+            ('5f7b7492ceb7c6a89a632aa72c74c670', 'function', 'iucore.fn_iu_create_many(json, text, text, text)'),
+            ('50117c2cd78a034766e4796213aaee8c', 'function', 'iucore.fn_iu_diff_input(text, bigint, bigint)'),
+            ('cf11a01d18b8eaf2fa7d4d90cf1a5347', 'function', 'iucore.fn_iu_edit(text, bigint, text, text, text, jsonb, text, text)'),
+            ('70673aacf73a0e0b4d749193a238f711', 'function', 'iucore.fn_iu_find_content(text[])'),
+            ('311d71f9bed60c4a5460eee9150a5705', 'function', 'iucore.fn_iu_history(text)'),
+            ('ac62300e839cb008d4e766ea6fd5e201', 'function', 'iucore.fn_iu_kind_list()'),
+            ('0368dc37704c4c75a267088ea3bb38cd', 'function', 'iucore.fn_iu_kind_register(text, text, text, text, text, text)'),
+            ('f6601b3a3a9b9c9fd5335bfd98130667', 'function', 'iucore.fn_iu_lifecycle_set(text, bigint, text, text, text, text)'),
+            ('d7aaf34765404b5ef99935367c0b42ff', 'function', 'iucore.fn_iu_list(text, text, text, bigint)'),
+            ('78491c086a3c875e2ed58e09527a7a75', 'function', 'iucore.fn_iu_piece_row(uuid, bigint, boolean)'),
+            ('7fb241bcdd32b5c0441193f83625dbb0', 'function', 'iucore.fn_iu_refuse_address(text, text)'),
+            ('a1c2c4718513fcf865933c6553bbcaca', 'function', 'iucore.fn_iu_refuse_json(text, text, text)'),
+            ('96ee075cbc63706ecacb9a776ff01028', 'function', 'iucore.fn_iu_refuse_pieces(json)'),
+            ('fc990a98940c92a7ca963856f17615bf', 'function', 'iucore.fn_iu_refuse_unknown_piece(text)'),
+            ('0d9405cae78f6621c38b13be23a228c2', 'function', 'iucore.fn_iu_show(text, bigint)'),
+            ('c8c243db594d5e4301dab27b3ac5ea6a', 'function', 'iucore.fn_iu_unit_id(text)'),
+            ('3990ddc6c6a618ad025cc78293a474b0', 'function', 'iucore.fn_iu_version_put(text, bigint, text, text, text, jsonb, text, text, text, text)'),
             ('be6cdd695183100c8a15a41866f3f6d8', 'index', 'iucore.idx_unit_version_change'),
             ('80ed770d1a3279819a67fd6b2b24c93c', 'index', 'iucore.idx_unit_version_content'),
             ('2e3e141ced2b1b088ee491fbb6913cd8', 'index', 'iucore.pk_information_unit'),
@@ -268,7 +269,8 @@ begin
                 ) || ')',
                 p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
                 jsonb_build_array(
-                    p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosrc, p.probin,
+                    p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+                    encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'), p.probin,
                     regexp_replace(
                         regexp_replace(pg_get_function_sqlbody(p.oid), '("[^"]+"|\m[a-z_][a-z0-9_$]*)\.', '', 'g'),
                         '\s+', '', 'g'
@@ -314,13 +316,15 @@ begin
                 'role', r.rolname::text, null, null, shobj_description(r.oid, 'pg_authid'),
                 jsonb_build_array(
                     r.rolcanlogin, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolbypassrls, r.rolreplication, r.rolinherit,
-                    r.rolconnlimit, r.rolvaliduntil,
+                    r.rolconnlimit, r.rolvaliduntil at time zone 'UTC',
                     (
                         select jsonb_agg(s.setting order by s.setting collate "C")
                         from pg_catalog.pg_db_role_setting as o
                         cross join unnest(o.setconfig) as s (setting)
                         where o.setrole = r.oid
-                            and o.setdatabase in (0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database()))
+                            and o.setdatabase in (
+                                0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
+                            )
                     ),
                     (
                         select jsonb_agg(distinct concat_ws(

@@ -22,10 +22,12 @@ as $$
 -- A new file or workflow with all its members in one call. Each member is {"piece": address} or {"collection": key},
 -- with "version" to pin a piece and, in a workflow, "label" and "transitions".
 -- Locks: with collections among the members, nesting_guard. Waits for a session that is creating the same key.
--- Raises: IU001, IU002, IU003, IU010, IU011, IU016, IU017, IU019, IU022, IU025, IU027, IU203, IU204, IU207.
+-- Raises: IU001, IU002, IU003, IU010, IU011, IU012, IU013, IU016, IU017, IU019, IU022, IU025, IU027, IU028, IU203, IU204, IU207.
 declare
+    v_nests boolean;
     v_change record;
     v_fault record;
+    v_detail text;
 begin
     perform iucore.fn_iu_assert_address(p_key);
     perform iucore.fn_iu_assert_title(p_title);
@@ -40,9 +42,15 @@ begin
         raise exception using errcode = 'IU019', message = 'members are not an array of objects',
             hint = 'Give a JSON array of {"piece": address | "collection": key, "version"?, "label"?, "transitions"?}.';
     end if;
+    -- Before the number of the change is drawn, so that the numbers of all changes of nesting follow their commits.
+    v_nests := exists (select from json_array_elements(p_members) as m (item) where m.item ->> 'collection' is not null);
+    if v_nests then
+        perform iucore.fn_iu_nesting_lock();
+    end if;
     select o.* into v_change
     from iucore.fn_iu_change_open('collection_create', p_key, p_reason, p_actor, p_request_key,
-        case when p_request_key is not null then jsonb_build_array(p_key, p_kind, p_title, p_members::jsonb) end) as o;
+        case when p_request_key is not null
+            then jsonb_build_array(p_key, p_kind, p_title, p_members::text) end) as o;
 
     if v_change.replayed is null then
         insert into iucore.collection (collection_id, key, kind, title, head_change, change_id)
@@ -53,9 +61,8 @@ begin
             raise exception using errcode = 'IU204', message = 'key taken', detail = format('key: %s', p_key),
                 hint = 'Add to that collection with fn_iu_collection_add, or choose another key.';
         end if;
-        if exists (select from json_array_elements(p_members) as m (item) where m.item ->> 'collection' is not null) then
-            perform iucore.fn_iu_nesting_lock();
-            perform iucore.fn_iu_assert_nesting(null, iucore.fn_iu_collection_id(m.item ->> 'collection'))
+        if v_nests then
+            perform iucore.fn_iu_assert_nesting(collection_id, iucore.fn_iu_collection_id(m.item ->> 'collection'))
             from json_array_elements(p_members) as m (item)
             where m.item ->> 'collection' is not null;
         end if;
@@ -126,6 +133,11 @@ begin
     select c.collection_id, c.key, c.kind, c.title, json_array_length(p_members)::bigint, c.change_id
     from iucore.collection as c
     where c.key = p_key;
+exception
+    when untranslatable_character or invalid_text_representation or numeric_value_out_of_range
+        or invalid_parameter_value or datatype_mismatch then
+        get stacked diagnostics v_detail = pg_exception_detail;
+        perform iucore.fn_iu_refuse_json(sqlstate, sqlerrm, v_detail);
 end
 $$;
 

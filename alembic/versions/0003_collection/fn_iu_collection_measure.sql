@@ -6,6 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- How much a render would be, without expanding it: level by level, each distinct collection once with the number of
 -- ways that lead to it. A nest that doubles at each level costs no more than a list.
+-- Raises: IU027, so that damage cannot make a read endless.
 declare
     v_ids uuid[] := array[p_collection_id];
     v_ways numeric[] := array[1::numeric];
@@ -16,6 +17,11 @@ begin
     depth := 0;
     while cardinality(v_ids) > 0 loop
         depth := depth + 1;
+        if depth > iucore.fn_iu_limit('nesting_depth') then
+            raise exception using errcode = 'IU027', message = 'nesting too deep',
+                detail = format('levels: more than %s', iucore.fn_iu_limit('nesting_depth')),
+                hint = 'The gate refuses such a nesting; the database may be damaged: iucore inventory verify.';
+        end if;
         with level as (
             select m.child_id, l.ways, c.byte_length
             from unnest(v_ids, v_ways) as l (id, ways)

@@ -19,7 +19,7 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Takes a member out. The piece stays; the past of the collection still shows it.
--- Locks: the row of the collection.
+-- Locks: the row of the collection; nesting_guard when the member is a collection.
 -- Raises: IU003, IU004, IU016, IU017, IU203, IU205.
 declare
     v_open record;
@@ -29,7 +29,8 @@ declare
 begin
     select o.* into v_open
     from iucore.fn_iu_composer_open('remove', p_key, p_reason, p_actor, p_request_key,
-        jsonb_build_array(p_key, p_member)) as o;
+        jsonb_build_array(p_key, p_member),
+        iucore.fn_iu_is_nested(p_key, p_member)) as o;
     if v_open.replayed is null then
         v_member := iucore.fn_iu_member_find(v_open.collection_id, p_member);
         update iucore.collection_member as m

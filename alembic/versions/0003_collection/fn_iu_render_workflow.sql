@@ -23,7 +23,8 @@ begin
             detail = format('key: %s, kind: %s, format: %s', p_key, v_collection.kind, coalesce(p_format, 'null')),
             hint = 'A workflow renders as checklist, mermaid or json; any collection as text with fn_iu_render.';
     end if;
-    perform iucore.fn_iu_assert_render(p_key, m.pieces, m.bytes)
+    -- JSON writes a control character as six bytes.
+    perform iucore.fn_iu_assert_render(p_key, m.pieces, m.bytes * case p_format when 'json' then 6 else 1 end)
     from iucore.fn_iu_collection_measure(v_collection_id, v_as_of) as m;
 
     with members as (
@@ -53,7 +54,7 @@ begin
                 as checklist,
             string_agg(format(E'    s%s -->%s %s\n', w.place,
                 '|"' || iucore.fn_iu_mermaid_text(w.outcome) || '"|',
-                case when w.goal = 'end' then 'finish([end])'
+                case when w.goal = 'end' then 'finish(["end"])'
                     when w.goal_place between 1 and (select max(x.place) from members as x) then 's' || w.goal_place
                     else format('lost%s_%s[["%s?"]]', w.place, w.ordinality, iucore.fn_iu_mermaid_text(w.goal)) end),
                 '' order by w.ordinality) as mermaid,

@@ -39,6 +39,7 @@ drop function iucore.fn_iu_collection_add;
 drop function iucore.fn_iu_collection_create;
 drop function iucore.fn_iu_composer_close;
 drop function iucore.fn_iu_composer_open;
+drop function iucore.fn_iu_is_nested;
 drop function iucore.fn_iu_assert_nesting;
 drop function iucore.fn_iu_nesting_lock;
 drop function iucore.fn_iu_assert_label_free;

@@ -19,6 +19,7 @@ declare
     v_change record;
     v_allowed text[];
     v_wrong text;
+    v_result jsonb;
 begin
     select u.unit_id into v_unit_id
     from iucore.information_unit as u
@@ -49,7 +50,8 @@ begin
     select o.* into v_change
     from iucore.fn_iu_change_open('axis_set', p_address, p_reason, p_actor, p_request_key,
         case when p_request_key is not null then jsonb_build_array(p_address, p_axis, p_values) end) as o;
-    if v_change.replayed is null then
+    v_result := v_change.replayed;
+    if v_result is null then
         update iucore.unit_axis as x
         set closed_change = v_change.change_id
         where x.unit_id = v_unit_id and x.axis = p_axis and x.closed_change is null and x.value <> all (p_values);
@@ -60,10 +62,18 @@ begin
             select from iucore.unit_axis as x
             where x.unit_id = v_unit_id and x.axis = p_axis and x.value = v.value and x.closed_change is null
         );
-        perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, '{}');
+        -- A write, so that a second call at REPEATABLE READ fails with 40001 instead of building on its old snapshot.
+        update iucore.information_unit as u set head_version = u.head_version where u.unit_id = v_unit_id;
+        select coalesce(jsonb_agg(jsonb_build_object('value', x.value, 'opened_change', x.opened_change)), '[]')
+        into v_result
+        from iucore.unit_axis as x
+        where x.unit_id = v_unit_id and x.axis = p_axis and x.closed_change is null;
+        perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, v_result);
     end if;
-    return query select s.address, s.axis, s.value, s.opened_change from iucore.fn_iu_axis_show(p_address) as s
-    where s.axis = p_axis;
+    return query
+    select p_address, p_axis, r.value, r.opened_change
+    from jsonb_to_recordset(v_result) as r (value text, opened_change bigint)
+    order by r.value collate "C";
 end
 $$;
 

@@ -40,12 +40,12 @@ begin
             ('46b84186b7c28b1a3bec6b3b23c084d2', 'constraint', 'iucore.unit_axis.fk_unit_axis_opened'),
             ('95c4380fd40af8cff17785ecfbab3f1c', 'constraint', 'iucore.unit_axis.fk_unit_axis_unit'),
             ('07391ef23142a9d9a7ed2a510cc56dba', 'constraint', 'iucore.unit_axis.pk_unit_axis'),
-            ('8efb48ec293eac3f5049bd8414347beb', 'function', 'iucore.fn_iu_axis_list()'),
-            ('bd7dac718dab293e4de0477b43fc2dbd', 'function', 'iucore.fn_iu_axis_refresh(text, text, text, text)'),
-            ('726febef9b350ae6cf1cfe41796e92b4', 'function', 'iucore.fn_iu_axis_register(text, text, text, text, text[], text, text)'),
-            ('41faaee1ff42b0ff803f22f8d5a05107', 'function', 'iucore.fn_iu_axis_set(text, text, text[], text, text, text)'),
-            ('c282eed827e72b6b20dd61aa135d265b', 'function', 'iucore.fn_iu_axis_show(text)'),
-            ('c26e46bc6ba36c41c1079b371f1b1497', 'function', 'iucore.fn_iu_collection_axes(text)'),
+            ('5b0dfb3a9c039419740e51b11963171a', 'function', 'iucore.fn_iu_axis_list()'),
+            ('5e2f2fae66096eb79a538dccbeed01cb', 'function', 'iucore.fn_iu_axis_refresh(text, text, text, text)'),
+            ('233a4e8c66b2ae9a76ceb26f2edd5f43', 'function', 'iucore.fn_iu_axis_register(text, text, text, text, text[], text, text)'),
+            ('edee13291a9e3df07e90e4b6fc950db4', 'function', 'iucore.fn_iu_axis_set(text, text, text[], text, text, text)'),
+            ('cfb4226903eee4b5d809d0cb727db60f', 'function', 'iucore.fn_iu_axis_show(text)'),
+            ('0555bd413dd144147060d77d0b05b655', 'function', 'iucore.fn_iu_collection_axes(text)'),
             ('680dd6f026f65f768dc681e4ff352eb9', 'index', 'iucore.idx_collection_axis_value'),
             ('f2d0b1601eb4a62a3250559a3e95b917', 'index', 'iucore.idx_unit_axis_value'),
             ('c29234936ad5ec811d848503fe0a39c8', 'index', 'iucore.pk_axis'),
@@ -227,7 +227,8 @@ begin
                 ) || ')',
                 p.proowner, coalesce(p.proacl, acldefault('f', p.proowner)), obj_description(p.oid, 'pg_proc'),
                 jsonb_build_array(
-                    p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prosrc, p.probin,
+                    p.prokind, l.lanname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
+                    encode(sha256(convert_to(p.prosrc, 'UTF8')), 'hex'), p.probin,
                     regexp_replace(
                         regexp_replace(pg_get_function_sqlbody(p.oid), '("[^"]+"|\m[a-z_][a-z0-9_$]*)\.', '', 'g'),
                         '\s+', '', 'g'
@@ -273,13 +274,15 @@ begin
                 'role', r.rolname::text, null, null, shobj_description(r.oid, 'pg_authid'),
                 jsonb_build_array(
                     r.rolcanlogin, r.rolsuper, r.rolcreatedb, r.rolcreaterole, r.rolbypassrls, r.rolreplication, r.rolinherit,
-                    r.rolconnlimit, r.rolvaliduntil,
+                    r.rolconnlimit, r.rolvaliduntil at time zone 'UTC',
                     (
                         select jsonb_agg(s.setting order by s.setting collate "C")
                         from pg_catalog.pg_db_role_setting as o
                         cross join unnest(o.setconfig) as s (setting)
                         where o.setrole = r.oid
-                            and o.setdatabase in (0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database()))
+                            and o.setdatabase in (
+                                0, (select b.oid from pg_catalog.pg_database as b where b.datname = current_database())
+                            )
                     ),
                     (
                         select jsonb_agg(distinct concat_ws(

@@ -1,0 +1,36 @@
+"""The command line: parses, calls, prints. Heavy libraries are imported inside commands, never here."""
+
+from __future__ import annotations
+
+import click
+
+from iucore import __version__
+from iucore.cli._base import Root, examples
+
+_COMMANDS = {
+    "db": "The database: embedded server, migrations, verification.",
+    "cut": "Cut documents into governed pieces.",
+    "piece": "Pieces of governed text.",
+    "kind": "Kinds of pieces.",
+    "collection": "Collections: files and workflows made of pieces.",
+    "axis": "Axes: dimensions of metadata.",
+    "render": "Render collections to their exact bytes.",
+    "inventory": "What the database must contain, and does.",
+    "sql": "Print the governed SQL of a command instead of running it.",
+    "completion": "Print the completion script of a shell.",
+}
+
+
+@click.group(
+    cls=Root,
+    commands_of=_COMMANDS,
+    epilog=examples("iucore db up", "iucore --format json piece list --prefix policies/"),
+)
+@click.version_option(__version__, prog_name="iucore", message="%(prog)s %(version)s")
+def main() -> None:
+    """Governed text pieces in PostgreSQL, composed into documents, rendered byte for byte.
+
+    \b
+    Exit codes: 0 done, 1 refused or failed, 2 usage, 3 differences found,
+    4 permission, 5 conflict, 6 cannot connect, 130 interrupted.
+    """

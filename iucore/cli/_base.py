@@ -1,0 +1,161 @@
+"""What every command shares: lazy groups, the common options, and one place that ends a run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, TypedDict, TypeVar
+
+import click
+
+from iucore.cli import _errors
+from iucore.cli._context import FORMATS, Context
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+pass_context = click.make_pass_decorator(Context, ensure=True)
+
+
+class Change(TypedDict):
+    """What every writing command is told about the change."""
+
+    reason: str
+    actor: str | None
+    request_key: str | None
+
+
+def examples(*lines: str) -> str:
+    """An epilog with examples, one a line, not wrapped."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def _set(name: str) -> Callable[[click.Context, click.Parameter, Any], None]:
+    def callback(ctx: click.Context, _: click.Parameter, value: Any) -> None:
+        context = ctx.ensure_object(Context)
+        if value:
+            setattr(context, name, value)
+
+    return callback
+
+
+def _common() -> list[click.Parameter]:
+    """Options that may stand before or behind the command."""
+    return [
+        click.Option(
+            ["--url"],
+            metavar="URL",
+            expose_value=False,
+            callback=_set("url"),
+            help="The database; else IUCORE_DATABASE_URL, DATABASE_URL, PG*, the embedded one.",
+        ),
+        click.Option(
+            ["--format"],
+            type=click.Choice(FORMATS),
+            expose_value=False,
+            callback=_set("format"),
+            help="Of the output; else a table on a terminal and tsv elsewhere.",
+        ),
+        click.Option(
+            ["--debug"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set("debug"),
+            help="Show the traceback of an error.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            expose_value=False,
+            callback=_set("quiet"),
+            help="Say nothing on stderr but errors.",
+        ),
+    ]
+
+
+class Command(click.Command):
+    """A command with the common options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Add the common options behind the own ones."""
+        super().__init__(*args, **kwargs)
+        self.params += _common()
+
+
+class Group(click.Group):
+    """A group of such commands."""
+
+    command_class = Command
+
+
+class Root(click.Group):
+    """The outermost group: imports a command when it is asked for, and turns what it raises into an exit code."""
+
+    def __init__(self, *args: Any, commands_of: Mapping[str, str], **kwargs: Any) -> None:
+        """Take the names of the commands and a line about each; command ``x`` is ``x`` in ``iucore.cli.x``."""
+        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110})
+        super().__init__(*args, **kwargs)
+        self.params += _common()
+        self.commands_of = commands_of
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """The names, in the order of the list."""
+        return list(self.commands_of)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command, imported now."""
+        if cmd_name not in self.commands_of:
+            return None
+        command: click.Command = getattr(import_module(f"iucore.cli.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.commands_of.items()))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; whatever it raises is printed on stderr and becomes the exit code."""
+        context = ctx.ensure_object(Context)
+        try:
+            try:
+                super().invoke(ctx)
+            finally:
+                context.close()
+            sys.stdout.flush()
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except BrokenPipeError:
+            # Nobody reads any more; nothing may be flushed into the pipe at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (KeyboardInterrupt, click.Abort):
+            click.echo(err=True)
+            ctx.exit(_errors.INTERRUPTED)
+        except Exception as error:
+            ctx.exit(_errors.explain(error, debug=context.debug))
+
+
+def writes(function: Function) -> Function:
+    """Add the options of a change; the command gets them as ``change``."""
+
+    def decorated(*args: Any, reason: str, actor: str | None, request_key: str | None, **kwargs: Any) -> Any:
+        return function(*args, change=Change(reason=reason, actor=actor, request_key=request_key), **kwargs)
+
+    decorated.__doc__, decorated.__name__ = function.__doc__, function.__name__
+    decorated.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    return change_options(required=True)(decorated)  # type: ignore[return-value]
+
+
+def change_options(*, required: bool) -> Callable[[Function], Function]:
+    """The options ``--reason``, ``--actor`` and ``--request-key``."""
+
+    def add(function: Function) -> Function:
+        for option in (
+            click.option("--request-key", metavar="KEY", help="Repeating the call with this key writes nothing anew."),
+            click.option("--actor", metavar="NAME", help="Who claims to do this; stored beside the login role."),
+            click.option("-m", "--reason", required=required, metavar="REASON", help="Why, in one line."),
+        ):
+            function = option(function)
+        return function
+
+    return add

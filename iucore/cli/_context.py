@@ -1,0 +1,134 @@
+"""One run of the command line: the common options, the connection, and the transaction of each call."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+
+import click
+
+from iucore.cli import _errors
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from iucore._call import Call, Recorder
+    from iucore._target import Target
+
+FORMATS = ("table", "json", "jsonl", "tsv", "csv")
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+class Context:
+    """What a command works with. The connection is made when it is first needed."""
+
+    def __init__(self) -> None:
+        """Start with nothing chosen."""
+        self.url: str | None = None
+        self.format: str | None = None
+        self.debug = False
+        self.quiet = False
+        self.recorder: Recorder | None = None
+        self._target: Target | None = None
+        self._connection: Connection | None = None
+
+    @property
+    def shape(self) -> str:
+        """The format of the output."""
+        return self.format or ("table" if sys.stdout.isatty() else "tsv")
+
+    def say(self, message: str) -> None:
+        """Talk, on stderr."""
+        if not self.quiet:
+            click.echo(message, err=True)
+
+    def target(self) -> Target:
+        """The database, told on stderr when it is first asked for."""
+        if self._target is None:
+            from iucore import _target
+            from iucore.errors import OperationError
+
+            try:
+                self._target = _target.resolve(self.url)
+            except OperationError as error:
+                if error.sqlstate != "IU907":
+                    raise
+                raise _errors.CannotConnectError(error.message, error.detail, error.hint) from error
+            self.say(f"database: {self._target.display()} ({self._target.source})")
+        return self._target
+
+    def engine(self) -> Engine:
+        """An engine for the database."""
+        from iucore import _target
+
+        # Text must arrive as it is, whatever PGCLIENTENCODING says.
+        return _target.create_engine(self.target(), connect_args={"client_encoding": "utf8"})
+
+    def connection(self) -> Connection:
+        """The connection of this run."""
+        if self._connection is None:
+            from sqlalchemy.exc import DBAPIError
+
+            try:
+                self._connection = self.engine().connect()
+            except DBAPIError as error:
+                raise _errors.cannot_connect(error.orig) from error
+        return self._connection
+
+    @contextmanager
+    def transaction(self, *, snapshot: bool = False) -> Iterator[Connection]:
+        """A transaction on the connection of this run; ``snapshot``: every statement sees the same moment."""
+        connection = self.connection()
+        if snapshot:
+            connection.execution_options(isolation_level="REPEATABLE READ")
+        with connection.begin():
+            yield connection
+
+    def read(
+        self,
+        verb: Callable[Concatenate[Connection, Parameters], Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run a reading verb now, also where the command is only printed as SQL."""
+        with self.transaction() as connection:
+            return verb(connection, *args, **kwargs)
+
+    def call(
+        self,
+        verb: Callable[Concatenate[Connection | Recorder, Parameters], Result],
+        *args: Parameters.args,
+        **kwargs: Parameters.kwargs,
+    ) -> Result:
+        """Run a verb in a transaction of its own, or record it for ``iucore sql``."""
+        if self.recorder is not None:
+            return verb(self.recorder, *args, **kwargs)
+        with self.transaction() as connection:
+            return verb(connection, *args, **kwargs)
+
+    def run(self, calls: Iterable[Call], progress: Callable[[int], None]) -> None:
+        """Run calls in one transaction, or record them all for ``iucore sql``."""
+        from iucore import _call
+
+        if self.recorder is not None:
+            self.recorder.calls.extend(calls)
+            raise _call.Recorded
+        with self.transaction() as connection:
+            for number, call in enumerate(calls, start=1):
+                _call.execute(connection, call).close()
+                progress(number)
+
+    def close(self) -> None:
+        """End the connection."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+def coloured(stream: Any) -> bool:
+    """Whether colours may be written there (https://no-color.org)."""
+    return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

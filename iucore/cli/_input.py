@@ -1,0 +1,129 @@
+"""What commands are given: texts as exact bytes, JSON, places, moments."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from iucore.errors import InvalidError
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def read_bytes(path: str) -> bytes:
+    """The bytes of a file, or of stdin for ``-``."""
+    return click.get_binary_stream("stdin").read() if path == "-" else Path(path).read_bytes()
+
+
+def read_text(path: str) -> str:
+    """The text of a file, exactly; refuses U+0000 and what is not UTF-8, with the byte offset."""
+    from iucore.textcode.cut import decode
+
+    try:
+        return decode(read_bytes(path))
+    except InvalidError as error:
+        error.detail = f"{'stdin' if path == '-' else path}, {error.detail}"
+        raise
+
+
+def body_options(function: Function) -> Function:
+    """``--body`` and ``--file``."""
+    function = click.option("--file", metavar="PATH", help="Read the text from a file, - for stdin; bytes are kept.")(
+        function
+    )
+    return click.option("--body", metavar="TEXT", help="The text itself.")(function)
+
+
+def body_of(body: str | None, file: str | None) -> str | None:
+    """The text that the two options give, if any."""
+    if body is not None and file is not None:
+        raise click.UsageError("Give either --body or --file, not both.")
+    return read_text(file) if file is not None else body
+
+
+def parse_json(text: str, option: str, sqlstate: str) -> Any:
+    """A JSON value as Python objects."""
+
+    def refuse(name: str) -> None:
+        raise ValueError(f"JSON has no {name}")
+
+    try:
+        return json.loads(text, parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise InvalidError(
+            f"{option} is not JSON",
+            sqlstate=sqlstate,
+            detail=str(error),
+            hint="Write JSON, for example '{\"a\": 1}' in single quotes.",
+        ) from error
+
+
+def parse_attributes(text: str | None) -> dict[str, Any] | None:
+    """The attributes of a piece."""
+    if text is None:
+        return None
+    value = parse_json(text, "--attributes", "IU015")
+    if not isinstance(value, dict):
+        raise InvalidError("attributes are not a JSON object", sqlstate="IU015", detail=f"type: {type(value).__name__}")
+    return value
+
+
+def place_options(function: Function) -> Function:
+    """``--first``, ``--last``, ``--before`` and ``--after``."""
+    for option in (
+        click.option("--after", metavar="MEMBER", help="Behind this member."),
+        click.option("--before", metavar="MEMBER", help="In front of this member."),
+        click.option("--last", is_flag=True, help="At the end."),
+        click.option("--first", is_flag=True, help="At the beginning."),
+    ):
+        function = option(function)
+    return function
+
+
+def place_of(
+    first: bool, last: bool, before: str | None, after: str | None, *, default: str | None
+) -> tuple[str, str | None]:
+    """The place and its anchor; ``default`` None: one of the options is needed."""
+    chosen: list[tuple[str, str | None]] = [("first", None)] * first + [("last", None)] * last
+    chosen += [("before", before)] if before is not None else []
+    chosen += [("after", after)] if after is not None else []
+    if len(chosen) > 1 or (not chosen and default is None):
+        raise click.UsageError("Give one of --first, --last, --before and --after.")
+    return chosen[0] if chosen else (default or "last", None)
+
+
+def transitions_of(on: tuple[str, ...]) -> list[dict[str, str]] | None:
+    """``OUTCOME=GOAL`` as transitions; a goal holds no equals sign, an outcome may."""
+    result = []
+    for item in on:
+        outcome, sign, goal = item.rpartition("=")
+        if not sign:
+            raise click.UsageError(f"--on {item}: write OUTCOME=GOAL; the goal is a label, next or end.")
+        result.append({"on": outcome, "to": goal})
+    return result or None
+
+
+def as_of_option(function: Function) -> Function:
+    """``--as-of``."""
+    return click.option(
+        "--as-of", metavar="WHEN", help="As it was after a change (a number), or at a moment such as 2026-01-31T12:00Z."
+    )(function)
+
+
+def as_of(when: str | None) -> tuple[int | None, datetime | None]:
+    """The change or the moment; a moment without zone is one of this machine's."""
+    if when is None:
+        return None, None
+    if when.isascii() and when.isdigit():
+        return min(int(when), 2**63 - 1), None
+    try:
+        return None, datetime.fromisoformat(when).astimezone()
+    except (ValueError, OverflowError):
+        raise click.UsageError(
+            f"--as-of {when}: give the number of a change, or a moment in ISO 8601 such as 2026-01-31T12:00:00Z."
+        ) from None
