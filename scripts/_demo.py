@@ -40,7 +40,8 @@ def main() -> int:
         mark = hashlib.sha256(os.fsencode(ROOT)).hexdigest()[:12]
         home = Path(f"/var/lib/iucore/demo-{mark}") if os.geteuid() == 0 else ROOT / ".iucore" / "demo"
         cluster = Cluster(home)
-        url = normalise_url(cluster.up()).set(database=DATABASE)
+        own = cluster.up()
+        url = normalise_url(own).set(database=DATABASE)
     with step(f"make the database {DATABASE} anew and upgrade it to head"):
         admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT", poolclass=NullPool)
         with admin.connect() as connection:
@@ -64,9 +65,10 @@ def main() -> int:
         engine.begin() as connection,
         step(f"give birth to {plan.pieces} pieces and compose {len(plan.documents)} files"),
     ):
-        plan.apply(connection, reason="scripts/demo")
+        cut.apply(connection, plan, reason="scripts/demo")
     with engine.begin() as connection, step("render every document and compare the bytes"):
-        sources = {document.key: document.source.read_bytes() for document in plan.documents}
+        files = {source.relative: source.path for source in cut.discover(paths).sources}
+        sources = {document.key: files[document.path].read_bytes() for document in plan.documents}
         same = sum(collections.render(connection, key=key).encode() == bytes_ for key, bytes_ in sources.items())
     with engine.begin() as connection:
         shared_edit(connection, list(sources))
@@ -87,7 +89,7 @@ identical           {f"{same}/{len(sources)}":>10}
 seconds             {time.perf_counter() - began:>10.1f}
 
 Try next:
-  export IUCORE_DATABASE_URL={shlex.quote(url.render_as_string(hide_password=False))}
+  export IUCORE_DATABASE_URL={shlex.quote(own.replace("/iucore?", f"/{DATABASE}?"))}
   {shlex.quote(str(ROOT / ".venv/bin/iucore"))} collection list
   {shlex.quote(str(ROOT / ".venv/bin/iucore"))} render {shlex.quote(next(iter(sources)))}""")
     return 0 if same == len(sources) else 1
@@ -129,9 +131,8 @@ def shared_edit(connection: Connection, keys: list[str]) -> None:
         print(f"   change {change.change_id:>3}  {change.verb:<20} +{change.opened} -{change.closed}  {change.reason}")
     print(f"The history of the piece {piece}:")
     for version in units.history(connection, address=piece):
-        print(
-            f"   version {version.version}  {version.byte_length:>6} bytes  change {version.change_id:>3}  {version.reason}"
-        )
+        size = f"{version.byte_length:>6} bytes"
+        print(f"   version {version.version}  {size}  change {version.change_id:>3}  {version.reason}")
     past = collections.render(connection, key=second, as_of_change=edited.change_id - 1)
     print(f"As of change {edited.change_id - 1}, before the edit, {second} is as it was: {past == before[second]}")
 

@@ -127,3 +127,7 @@ def as_of(when: str | None) -> tuple[int | None, datetime | None]:
         raise click.UsageError(
             f"--as-of {when}: give the number of a change, or a moment in ISO 8601 such as 2026-01-31T12:00:00Z."
         ) from None
+
+
+NUMBER = click.IntRange(1, 2**63 - 1)
+"""A version, or how many."""

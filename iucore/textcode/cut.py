@@ -1,7 +1,7 @@
 """Cut documents into pieces at their structure, losing no byte.
 
-Everything here is pure but ``discover`` and ``read_paths``, which read files. Nothing here talks to a database:
-a ``Plan`` yields the governed calls, the caller runs them in its own transaction.
+Everything here is pure but ``discover`` and ``read_paths``, which read files, and ``apply``, which runs a plan's governed
+calls in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from iucore import _call, units
 from iucore._call import Call
 from iucore.errors import InvalidError
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
+    from sqlalchemy import Connection
 
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 FOLDER_SUFFIXES = (*MARKDOWN_SUFFIXES, ".txt")
@@ -41,6 +43,7 @@ UNTITLED = "(untitled)"
 _BOM = "\ufeff"
 _FRONT_MATTER_START = re.compile(r"---[ \t]*[\r\n]")
 _SEGMENT = r"(?:[A-Za-z0-9._~-]|%[0-9A-F]{2})+"
+_ENCODED_PLAIN = re.compile("%(?:00|2[DEF]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])")
 _ADDRESS = re.compile(rf"(?!\.\.?(?:[/#]|\Z)){_SEGMENT}(?:/(?!\.\.?(?:[/#]|\Z)){_SEGMENT})*(?:#{_SEGMENT})?")
 _VERSIONED_FOLDERS = frozenset({".git", ".hg", ".svn"})
 
@@ -338,12 +341,13 @@ def check_address(address: str) -> None:
             detail=f"{len(address)} bytes: {address[:80]}...",
             hint="Use a shorter prefix, or shorter names of folders and files.",
         )
-    if not _ADDRESS.fullmatch(address) or "%2F" in address or "%00" in address:
+    if not _ADDRESS.fullmatch(address) or _ENCODED_PLAIN.search(address):
         raise InvalidError(
             "malformed address",
             sqlstate="IU010",
             detail=repr(address),
-            hint="Segments of A-Z a-z 0-9 - . _ ~ and %XX, joined by '/'; none empty, '.' or '..', no %2F or %00.",
+            hint="Segments of A-Z a-z 0-9 - . _ ~ and %XX, joined by '/'; none empty, '.' or '..'; nothing encoded that "
+            "needs no encoding, no %2F or %00.",
         )
 
 
@@ -904,6 +908,50 @@ class Plan:
                 size += length
         if items:
             yield f"[{','.join(items)}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What ``apply`` did."""
+
+    born: int
+    reused: int
+    collections: int
+
+
+def apply(
+    connection: Connection,
+    plan: Plan,
+    *,
+    reason: str,
+    kind: str = "text",
+    actor: str | None = None,
+    request_key: str | None = None,
+    reuse: bool = False,
+) -> Applied:
+    """Give birth to the pieces of a plan and compose its documents, all or nothing within the caller's transaction.
+
+    Calls ``fn_iu_create_many`` and ``fn_iu_collection_create``; with ``reuse`` first ``fn_iu_find_content``: a body that
+    an active piece has at its head already, or that an earlier piece of the plan has, is not born again.
+
+    Raises:
+        InvalidError: the plan has bad files and was not read with ``keep_going``; and as ``units.create_many`` and
+            ``collections.create``.
+        ConflictError: IU201 or IU204, an address or key is taken.
+
+    >>> document = cut_document("# One\n\nText.\n", path=PurePosixPath("one.md"), prefix="example")
+    >>> apply(connection, Plan((document,)), reason="an example")
+    Applied(born=1, reused=0, collections=1)
+    """
+    plan.check()
+    known: dict[str, str] | None = None
+    if reuse:
+        bodies = sorted({piece.sha256 for document in plan.documents for piece in document.pieces})
+        known = {found.content_sha256: found.address for found in units.find_content(connection, sha256=bodies)}
+    for call in plan.calls(reason=reason, kind=kind, actor=actor, request_key=request_key, reuse=known):
+        _call.execute(connection, call)
+    reused = 0 if known is None else plan.reused(known)
+    return Applied(plan.pieces - reused, reused, sum(len(document.compositions) for document in plan.documents))
 
 
 def _is_born(piece: Piece, standing: Mapping[str, str], reuse: Mapping[str, str] | None) -> bool:

@@ -7,7 +7,7 @@ as $$
 -- Raises: IU014, IU032.
 begin
     if p_body is null then
-        raise exception using errcode = 'IU032', message = 'body missing',
+        raise exception using errcode = 'IU032', message = 'body missing', detail = 'body: null',
             hint = 'Give the text; an empty text is allowed.';
     elsif octet_length(p_body) > 16777216 then
         raise exception using errcode = 'IU014', message = 'body too large',

@@ -40,6 +40,7 @@ begin
         select from json_array_elements(p_members) as m (item) where json_typeof(m.item) <> 'object'
     ) then
         raise exception using errcode = 'IU019', message = 'members are not an array of objects',
+            detail = format('members: %s', coalesce(left(p_members::text, 80), 'null')),
             hint = 'Give a JSON array of {"piece": address | "collection": key, "version"?, "label"?, "transitions"?}.';
     end if;
     -- Before the number of the change is drawn, so that the numbers of all changes of nesting follow their commits.

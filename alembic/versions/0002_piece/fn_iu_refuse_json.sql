@@ -8,7 +8,7 @@ as $$
 -- Raises: IU012, IU013, IU019.
 begin
     if p_sqlstate = '22P05' then
-        raise exception using errcode = 'IU012', message = 'text holds U+0000',
+        raise exception using errcode = 'IU012', message = 'text holds U+0000', detail = p_message,
             hint = 'PostgreSQL cannot store U+0000 in text; remove \u0000 from the JSON.';
     elsif p_sqlstate = '22P02' and p_detail like '%surrogate%' then
         raise exception using errcode = 'IU013', message = 'text holds a lone surrogate', detail = p_detail,

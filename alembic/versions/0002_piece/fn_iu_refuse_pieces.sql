@@ -1,11 +1,12 @@
 create or replace function iucore.fn_iu_refuse_pieces(p_pieces json)
 returns uuid
 language plpgsql
-stable
+volatile
 set search_path = pg_catalog, pg_temp
 as $$
 -- Says which piece of a list was refused and why: the first with a fault of its own, else the first whose address is
--- taken or stands twice in the list. Internal: called when fn_iu_create_many has refused already.
+-- taken or stands twice in the list. Internal: called when fn_iu_create_many has refused already; volatile, so that it
+-- sees the address that another session has taken meanwhile.
 -- Raises: IU005, IU010, IU011, IU014, IU015, IU032, IU201.
 declare
     v_piece record;

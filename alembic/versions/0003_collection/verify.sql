@@ -60,7 +60,7 @@ begin
             ('98eef96c93307d6898f11cc4bcdd2698', 'function', 'iucore.fn_iu_assert_render(text, numeric, numeric)'),
             ('01e64cba1652a0f14bdb6a962a4fb61b', 'function', 'iucore.fn_iu_assert_step(text, text, jsonb)'),
             ('b2b7ce921e5ac4b11dfe50b372e72678', 'function', 'iucore.fn_iu_collection_add(text, text, text, text, text, text, bigint, text, jsonb, text, text)'),
-            ('deb524352ab834f5978a84d0b221a0b1', 'function', 'iucore.fn_iu_collection_create(text, text, text, text, json, text, text)'),
+            ('2c5f7b9dbc228ef153a1ebe0bba454af', 'function', 'iucore.fn_iu_collection_create(text, text, text, text, json, text, text)'),
             ('49572720dcec43852848ce5cbba82d0a', 'function', 'iucore.fn_iu_collection_history(text)'),
             ('9f64ed27c80d1a2dc1fd7a066765b81d', 'function', 'iucore.fn_iu_collection_id(text, bigint)'),
             ('b9daf3230279d34b982cf0b15e2682fc', 'function', 'iucore.fn_iu_collection_list(text, text, bigint)'),

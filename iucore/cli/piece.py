@@ -1,0 +1,250 @@
+"""``iucore piece``."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from iucore import units
+from iucore.cli._base import Change, Group, examples, pass_context, writes
+from iucore.cli._context import Context, coloured
+from iucore.cli._input import NUMBER, body_of, body_options, parse_attributes
+from iucore.cli._output import emit_one, emit_rows, visible, write
+
+
+@click.group(cls=Group, epilog=examples("iucore piece list --prefix policies/", "iucore piece show policies/leave"))
+def piece() -> None:
+    """Pieces of governed text: birth, versions, history."""
+
+
+@piece.command(
+    epilog=examples(
+        'iucore piece create policies/leave --kind policy --title Leave --body "Ask first." -m "first text"',
+        "iucore piece create policies/pay --title Pay --file pay.md --attributes '{\"owner\": \"hr\"}' -m import",
+    )
+)
+@click.argument("address")
+@click.option("--kind", default="text", show_default=True, metavar="KIND", help="A registered kind.")
+@click.option("--title", required=True, metavar="TITLE", help="1 to 300 characters in one line.")
+@body_options
+@click.option("--attributes", metavar="JSON", help="A JSON object.")
+@writes
+@pass_context
+def create(
+    context: Context,
+    address: str,
+    kind: str,
+    title: str,
+    body: str | None,
+    file: str | None,
+    attributes: str | None,
+    change: Change,
+) -> None:
+    """Give birth to the piece ADDRESS; its text comes from --body or --file."""
+    text = body_of(body, file)
+    if text is None:
+        raise click.UsageError("Give the text with --body or --file (- for stdin).")
+    emit_one(
+        context,
+        context.call(
+            units.create,
+            address=address,
+            kind=kind,
+            title=title,
+            body=text,
+            attributes=parse_attributes(attributes),
+            **change,
+        ),
+    )
+
+
+@piece.command(
+    epilog=examples(
+        "iucore piece edit policies/leave --file leave.md -m shorter",
+        "iucore piece edit policies/leave --title Holidays --expected-version 2 -m renamed",
+    )
+)
+@click.argument("address")
+@body_options
+@click.option("--title", metavar="TITLE", help="A new title.")
+@click.option("--attributes", metavar="JSON", help="New attributes, a JSON object.")
+@click.option("--expected-version", type=NUMBER, help="The version that you saw; else the head as read now.")
+@writes
+@pass_context
+def edit(
+    context: Context,
+    address: str,
+    body: str | None,
+    file: str | None,
+    title: str | None,
+    attributes: str | None,
+    expected_version: int | None,
+    change: Change,
+) -> None:
+    """Write a new version of the piece ADDRESS; what is not given stays as it was."""
+    text = body_of(body, file)
+    if text is None and title is None and attributes is None:
+        raise click.UsageError("Give at least one of --body, --file, --title and --attributes.")
+    given = parse_attributes(attributes)
+    if expected_version is None:
+        expected_version = context.read(units.show, address=address).version
+    emit_one(
+        context,
+        context.call(
+            units.edit,
+            address=address,
+            expected_version=expected_version,
+            body=text,
+            title=title,
+            attributes=given,
+            **change,
+        ),
+    )
+
+
+@piece.command(
+    epilog=examples(
+        'iucore piece clone policies/leave policies/leave-de -m "to translate"',
+        "iucore piece clone policies/leave archive/leave --version 1 --title 'Leave (2025)' -m archive",
+    )
+)
+@click.argument("source")
+@click.argument("address")
+@click.option("--version", type=NUMBER, help="Of the source; else its head.")
+@click.option("--title", metavar="TITLE", help="Of the new piece; else the source's.")
+@writes
+@pass_context
+def clone(
+    context: Context, source: str, address: str, version: int | None, title: str | None, change: Change
+) -> None:
+    """Make the piece ADDRESS with the content of SOURCE."""
+    emit_one(
+        context, context.call(units.clone, source=source, address=address, version=version, title=title, **change)
+    )
+
+
+@piece.command(
+    epilog=examples("iucore piece show policies/leave", "iucore piece show policies/leave --version 1 --body")
+)
+@click.argument("address")
+@click.option("--version", type=NUMBER, help="Which version; else the head.")
+@click.option("--body", is_flag=True, help="Print the bytes of the body and nothing else.")
+@pass_context
+def show(context: Context, address: str, version: int | None, body: bool) -> None:
+    """Show one version of the piece ADDRESS."""
+    found = context.call(units.show, address=address, version=version)
+    if body:
+        write(found.body.encode())
+    else:
+        emit_one(context, found)
+
+
+@piece.command(
+    epilog=examples("iucore piece history policies/leave", "iucore piece history policies/leave --format jsonl")
+)
+@click.argument("address")
+@pass_context
+def history(context: Context, address: str) -> None:
+    """List the versions of the piece ADDRESS, newest first."""
+    emit_rows(context, units.PastVersion, context.call(units.history, address=address))
+
+
+@piece.command(
+    epilog=examples("iucore piece diff policies/leave", "iucore piece diff policies/leave --from 1 --to 3")
+)
+@click.argument("address")
+@click.option("--from", "from_version", type=NUMBER, help="The older version; else the one before.")
+@click.option("--to", "to_version", type=NUMBER, help="The newer version; else the head.")
+@pass_context
+def diff(context: Context, address: str, from_version: int | None, to_version: int | None) -> None:
+    """Show what changed between two versions of the piece ADDRESS, as a unified diff."""
+    both = context.call(units.diff_input, address=address, from_version=from_version, to_version=to_version)
+    if context.shape in ("json", "jsonl"):
+        emit_one(context, both)
+        return
+    terminal, colours = sys.stdout.isatty(), coloured(sys.stdout)
+    lines = _unified(both)
+    if terminal:
+        lines = [visible(line, keep="\t\n") for line in lines]
+    if colours:
+        lines = [_colour(line) for line in lines]
+    write("".join(lines).encode())
+
+
+def _unified(both: units.DiffInput) -> list[str]:
+    from difflib import unified_diff
+
+    from iucore.textcode.cut import split_lines
+
+    lines = []
+    for line in unified_diff(
+        split_lines(both.from_body),
+        split_lines(both.to_body),
+        f"{both.address} version {both.from_version}: {both.from_title}",
+        f"{both.address} version {both.to_version}: {both.to_title}",
+    ):
+        ended = line.endswith(("\n", "\r"))
+        lines.append(line if ended else f"{line}\n\\ No newline at end of file\n")
+    return lines
+
+
+def _colour(line: str) -> str:
+    code = {"+": "32", "-": "31", "@": "36"}.get(line[0])
+    text = line.rstrip("\r\n")
+    return line if code is None else f"\x1b[{code}m{text}\x1b[0m{line[len(text) :]}"
+
+
+@piece.command(
+    "where-used",
+    epilog=examples("iucore piece where-used policies/leave", "iucore piece where-used policies/leave --format json"),
+)
+@click.argument("address")
+@pass_context
+def where_used(context: Context, address: str) -> None:
+    """List the collections in which the piece ADDRESS stands."""
+    emit_rows(context, units.Standing, context.call(units.where_used, address=address))
+
+
+@piece.command(
+    "list",
+    epilog=examples(
+        "iucore piece list --prefix policies/ --kind policy", "iucore piece list --after policies/leave --limit 50"
+    ),
+)
+@click.option("--prefix", default="", metavar="TEXT", help="Only addresses that begin so.")
+@click.option("--kind", metavar="KIND", help="Only pieces of this kind.")
+@click.option("--after", default="", metavar="ADDRESS", help="Only addresses after this one.")
+@click.option("--limit", type=NUMBER, default=1000, show_default=True, help="How many at most.")
+@pass_context
+def list_(context: Context, prefix: str, kind: str | None, after: str, limit: int) -> None:
+    """List pieces by address."""
+    found = context.call(units.list_pieces, prefix=prefix, kind=kind, after=after, limit=limit)
+    emit_rows(context, units.ListedPiece, found)
+    if len(found) == limit:
+        context.say(f"there may be more: --after {found[-1].address}")
+
+
+@piece.command(
+    epilog=examples(
+        'iucore piece lifecycle policies/leave retired -m "no longer in force"',
+        'iucore piece lifecycle policies/leave active --expected-version 3 -m "in force again"',
+    )
+)
+@click.argument("address")
+@click.argument("lifecycle", type=click.Choice(["draft", "active", "retired"]))
+@click.option("--expected-version", type=NUMBER, help="The version that you saw; else the head as read now.")
+@writes
+@pass_context
+def lifecycle(
+    context: Context, address: str, lifecycle: str, expected_version: int | None, change: Change
+) -> None:
+    """Set the lifecycle of the piece ADDRESS, as a new version."""
+    if expected_version is None:
+        expected_version = context.read(units.show, address=address).version
+    emit_one(
+        context,
+        context.call(
+            units.set_lifecycle, address=address, expected_version=expected_version, lifecycle=lifecycle, **change
+        ),
+    )
