@@ -74,15 +74,20 @@ def functions(connection: Connection) -> str:
         if row.granted is None:
             internal.append(f"- `{row.name}`: {row.comment}")
             continue
-        arguments = ",\n    ".join(re.split(r", (?=p_)", row.arguments))
-        result = (
-            ",\n    ".join(re.split(r", (?![^()]*\))", row.result)) if row.result.startswith("TABLE") else row.result
-        )
+        arguments = listed(re.split(r", (?=p_)", row.arguments)) if row.arguments else ""
+        result = row.result
+        if result.startswith("TABLE("):
+            result = "table " + listed(re.split(r", (?![^()]*\))", result[6:-1]))
         parts.append(f"## {row.name}\n\n{row.comment}\n")
-        parts.append(f"```sql\niucore.{row.name}(\n    {arguments}\n) returns {result}\n```\n")
+        parts.append(f"```sql\niucore.{row.name}{arguments or '()'}\nreturns {result}\n```\n")
         parts.append("\n".join(header(row.source)) + "\n" if header(row.source) else "")
         parts.append(f"{'Writes' if row.writes else 'Reads'}. Execute: {row.granted}.\n")
     return "\n".join(part for part in parts if part) + "\n## Internal\n\n" + "\n".join(internal) + "\n"
+
+
+def listed(items: list[str]) -> str:
+    """Items in parentheses, one a line."""
+    return "(\n    " + ",\n    ".join(items) + "\n)"
 
 
 def tables(connection: Connection) -> str:
@@ -96,17 +101,12 @@ def tables(connection: Connection) -> str:
 def errors() -> str:
     """The SQLSTATEs."""
     parts = [NOTE, "# Error codes\n", "A message says what, its detail which values, its hint what to do next.\n"]
-    for line in (ROOT / "sql" / "errcodes.txt").read_text().splitlines():
-        if line.startswith("Section:"):
-            parts.append(
-                f"\n## {line.removeprefix('Section: ').capitalize()}\n\n| SQLSTATE | name | meaning |\n|---|---|---|"
-            )
-        elif line.startswith("IU"):
-            parts.append(
-                "| {} | {} | {} |".format(
-                    *re.split(r"  +", line, maxsplit=2) if "  " in line[7:] else line.split(" ", 2)
-                )
-            )
+    for section in (ROOT / "sql" / "errcodes.txt").read_text().split("\nSection: ")[1:]:
+        title, *lines = section.splitlines()
+        codes = [line.split("  ", 2) for line in lines if line.startswith("IU")]
+        if codes:
+            rows = "\n".join(f"| {code} | {name} | {meaning} |" for code, name, meaning in codes)
+            parts.append(f"## {title.capitalize()}\n\n| SQLSTATE | name | meaning |\n|---|---|---|\n{rows}\n")
     parts.append(
         "\n## Exit codes of the command line\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 1 | refused or failed |\n| 2 | usage |\n"
         "| 3 | differences found |\n| 4 | permission (42501) |\n| 5 | conflict (IU2xx) |\n| 6 | cannot connect |\n| 130 | interrupted |"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -15,7 +15,7 @@ from iucore.cli import _errors
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-    from iucore._call import Call, Recorder
+    from iucore._call import Recorder
     from iucore._target import Target
 
 FORMATS = ("table", "json", "jsonl", "tsv", "csv")
@@ -74,7 +74,10 @@ class Context:
             from sqlalchemy.exc import DBAPIError
 
             try:
-                self._connection = self.engine().connect()
+                engine = self.engine()
+                if engine.driver == "psycopg2":
+                    _interruptible(True)
+                self._connection = engine.connect()
             except DBAPIError as error:
                 raise _errors.cannot_connect(error.orig) from error
         return self._connection
@@ -110,23 +113,33 @@ class Context:
         with self.transaction() as connection:
             return verb(connection, *args, **kwargs)
 
-    def run(self, calls: Iterable[Call], progress: Callable[[int], None]) -> None:
-        """Run calls in one transaction, or record them all for ``iucore sql``."""
-        from iucore import _call
-
-        if self.recorder is not None:
-            self.recorder.calls.extend(calls)
-            raise _call.Recorded
-        with self.transaction() as connection:
-            for number, call in enumerate(calls, start=1):
-                _call.execute(connection, call).close()
-                progress(number)
-
     def close(self) -> None:
         """End the connection."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            try:
+                connection.close()
+            finally:
+                if connection.engine.driver == "psycopg2":
+                    _interruptible(False)
+
+
+def _interruptible(on: bool) -> None:
+    """Let Ctrl-C cancel a running statement; by itself psycopg2 sees it only when the statement has ended."""
+    from select import select
+
+    from psycopg2 import extensions
+
+    def wait(connection: Any) -> None:
+        try:
+            while (state := connection.poll()) != extensions.POLL_OK:
+                reads = [connection] if state == extensions.POLL_READ else []
+                select(reads, [] if reads else [connection], [])
+        except KeyboardInterrupt:
+            connection.cancel()
+            raise
+
+    extensions.set_wait_callback(wait if on else None)
 
 
 def coloured(stream: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def read_bytes(path: str) -> bytes:
     """The bytes of a file, or of stdin for ``-``."""
-    return click.get_binary_stream("stdin").read() if path == "-" else Path(path).read_bytes()
+    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
 
 
 def read_text(path: str) -> str:
@@ -89,9 +90,13 @@ def place_of(
     first: bool, last: bool, before: str | None, after: str | None, *, default: str | None
 ) -> tuple[str, str | None]:
     """The place and its anchor; ``default`` None: one of the options is needed."""
-    chosen: list[tuple[str, str | None]] = [("first", None)] * first + [("last", None)] * last
-    chosen += [("before", before)] if before is not None else []
-    chosen += [("after", after)] if after is not None else []
+    given = (
+        ("first", first, None),
+        ("last", last, None),
+        ("before", before is not None, before),
+        ("after", after is not None, after),
+    )
+    chosen = [(at, anchor) for at, is_given, anchor in given if is_given]
     if len(chosen) > 1 or (not chosen and default is None):
         raise click.UsageError("Give one of --first, --last, --before and --after.")
     return chosen[0] if chosen else (default or "last", None)
@@ -129,5 +134,12 @@ def as_of(when: str | None) -> tuple[int | None, datetime | None]:
         ) from None
 
 
-NUMBER = click.IntRange(1, 2**63 - 1)
-"""A version, or how many."""
+def number(value: str) -> int:
+    """A whole number from 1 that a bigint holds, as the type of an option."""
+    try:
+        found = int(value)
+    except ValueError:
+        found = 0
+    if not 1 <= found < 2**63:
+        raise click.BadParameter(f"{value!r} is not a number from 1 to {2**63 - 1}.")
+    return found

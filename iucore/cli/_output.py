@@ -33,9 +33,8 @@ class Verdict:
 
 def write(data: bytes) -> None:
     """Exact bytes on stdout."""
-    stream = click.get_binary_stream("stdout")
-    stream.write(data)
-    stream.flush()
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def emit_rows(context: Context, shape: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> None:

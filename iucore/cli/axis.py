@@ -34,9 +34,7 @@ def axis() -> None:
 @pass_context
 def register(context: Context, name: str, title: str, rule: str, values: tuple[str, ...], change: Change) -> None:
     """Register the axis AXIS; without --value every value is allowed."""
-    emit_one(
-        context, context.call(axes.register, axis=name, title=title, rule=rule, values=values or None, **change)
-    )
+    emit_one(context, context.call(axes.register, axis=name, title=title, rule=rule, values=values or None, **change))
 
 
 @axis.command("list", epilog=examples("iucore axis list", "iucore axis list --format json"))

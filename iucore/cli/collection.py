@@ -9,9 +9,9 @@ from iucore.cli import _errors
 from iucore.cli._base import Change, Group, examples, pass_context, writes
 from iucore.cli._context import Context
 from iucore.cli._input import (
-    NUMBER,
     as_of,
     as_of_option,
+    number,
     parse_json,
     place_of,
     place_options,
@@ -74,7 +74,7 @@ def create(
 @click.argument("member")
 @place_options
 @click.option("--nested", is_flag=True, help="MEMBER is the key of a collection.")
-@click.option("--version", type=NUMBER, help="Pin this version of the piece.")
+@click.option("--version", type=number, metavar="N", help="Pin this version of the piece.")
 @click.option("--label", metavar="LABEL", help="Of a workflow's step.")
 @click.option("--on", multiple=True, metavar="OUTCOME=GOAL", help="Where a step leads; may be repeated.")
 @writes
@@ -161,7 +161,7 @@ def move(
 )
 @click.argument("key")
 @click.argument("member")
-@click.option("--version", type=NUMBER, help="Which version; else the head as it is now.")
+@click.option("--version", type=number, metavar="N", help="Which version; else the head as it is now.")
 @writes
 @pass_context
 def pin(context: Context, key: str, member: str, version: int | None, change: Change) -> None:
@@ -193,14 +193,12 @@ def unpin(context: Context, key: str, member: str, change: Change) -> None:
 @click.argument("key")
 @click.argument("member")
 @click.argument("piece")
-@click.option("--version", type=NUMBER, help="Pin this version of the new piece.")
+@click.option("--version", type=number, metavar="N", help="Pin this version of the new piece.")
 @writes
 @pass_context
 def replace(context: Context, key: str, member: str, piece: str, version: int | None, change: Change) -> None:
     """Put PIECE at the place of MEMBER in the collection KEY."""
-    emit_one(
-        context, context.call(collections.replace, key=key, member=member, piece=piece, version=version, **change)
-    )
+    emit_one(context, context.call(collections.replace, key=key, member=member, piece=piece, version=version, **change))
 
 
 @collection.command(
@@ -254,7 +252,7 @@ _as_of = as_of
 )
 @click.option("--prefix", default="", metavar="TEXT", help="Only keys that begin so.")
 @click.option("--after", default="", metavar="KEY", help="Only keys after this one.")
-@click.option("--limit", type=NUMBER, default=1000, show_default=True, help="How many at most.")
+@click.option("--limit", type=number, metavar="N", default=1000, show_default=True, help="How many at most.")
 @pass_context
 def list_(context: Context, prefix: str, after: str, limit: int) -> None:
     """List collections by key."""

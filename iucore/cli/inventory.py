@@ -10,7 +10,7 @@ from iucore import inventory as _inventory
 from iucore.cli import _errors
 from iucore.cli._base import Group, examples, pass_context
 from iucore.cli._context import Context
-from iucore.cli._output import emit_one, emit_rows, write
+from iucore.cli._output import Verdict, emit_one, emit_rows, write
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -48,7 +48,6 @@ def verify(context: Context, ctx: click.Context) -> None:
 
 def compare(context: Context, connection: Connection) -> bool:
     """Print N/N and the differences; whether there are none."""
-    from iucore.cli._output import Verdict
     from iucore.errors import OperationError
     from iucore.operations import migrate
 

@@ -9,7 +9,7 @@ import click
 from iucore import units
 from iucore.cli._base import Change, Group, examples, pass_context, writes
 from iucore.cli._context import Context, coloured
-from iucore.cli._input import NUMBER, body_of, body_options, parse_attributes
+from iucore.cli._input import body_of, body_options, number, parse_attributes
 from iucore.cli._output import emit_one, emit_rows, visible, write
 
 
@@ -21,7 +21,7 @@ def piece() -> None:
 @piece.command(
     epilog=examples(
         'iucore piece create policies/leave --kind policy --title Leave --body "Ask first." -m "first text"',
-        "iucore piece create policies/pay --title Pay --file pay.md --attributes '{\"owner\": \"hr\"}' -m import",
+        'iucore piece create policies/pay --title Pay --file pay.md --attributes \'{"owner": "hr"}\' -m import',
     )
 )
 @click.argument("address")
@@ -69,7 +69,7 @@ def create(
 @body_options
 @click.option("--title", metavar="TITLE", help="A new title.")
 @click.option("--attributes", metavar="JSON", help="New attributes, a JSON object.")
-@click.option("--expected-version", type=NUMBER, help="The version that you saw; else the head as read now.")
+@click.option("--expected-version", type=number, metavar="N", help="The version that you saw; else the head now.")
 @writes
 @pass_context
 def edit(
@@ -111,24 +111,20 @@ def edit(
 )
 @click.argument("source")
 @click.argument("address")
-@click.option("--version", type=NUMBER, help="Of the source; else its head.")
+@click.option("--version", type=number, metavar="N", help="Of the source; else its head.")
 @click.option("--title", metavar="TITLE", help="Of the new piece; else the source's.")
 @writes
 @pass_context
-def clone(
-    context: Context, source: str, address: str, version: int | None, title: str | None, change: Change
-) -> None:
+def clone(context: Context, source: str, address: str, version: int | None, title: str | None, change: Change) -> None:
     """Make the piece ADDRESS with the content of SOURCE."""
-    emit_one(
-        context, context.call(units.clone, source=source, address=address, version=version, title=title, **change)
-    )
+    emit_one(context, context.call(units.clone, source=source, address=address, version=version, title=title, **change))
 
 
 @piece.command(
     epilog=examples("iucore piece show policies/leave", "iucore piece show policies/leave --version 1 --body")
 )
 @click.argument("address")
-@click.option("--version", type=NUMBER, help="Which version; else the head.")
+@click.option("--version", type=number, metavar="N", help="Which version; else the head.")
 @click.option("--body", is_flag=True, help="Print the bytes of the body and nothing else.")
 @pass_context
 def show(context: Context, address: str, version: int | None, body: bool) -> None:
@@ -150,12 +146,10 @@ def history(context: Context, address: str) -> None:
     emit_rows(context, units.PastVersion, context.call(units.history, address=address))
 
 
-@piece.command(
-    epilog=examples("iucore piece diff policies/leave", "iucore piece diff policies/leave --from 1 --to 3")
-)
+@piece.command(epilog=examples("iucore piece diff policies/leave", "iucore piece diff policies/leave --from 1 --to 3"))
 @click.argument("address")
-@click.option("--from", "from_version", type=NUMBER, help="The older version; else the one before.")
-@click.option("--to", "to_version", type=NUMBER, help="The newer version; else the head.")
+@click.option("--from", "from_version", type=number, metavar="N", help="The older version; else the one before.")
+@click.option("--to", "to_version", type=number, metavar="N", help="The newer version; else the head.")
 @pass_context
 def diff(context: Context, address: str, from_version: int | None, to_version: int | None) -> None:
     """Show what changed between two versions of the piece ADDRESS, as a unified diff."""
@@ -215,7 +209,7 @@ def where_used(context: Context, address: str) -> None:
 @click.option("--prefix", default="", metavar="TEXT", help="Only addresses that begin so.")
 @click.option("--kind", metavar="KIND", help="Only pieces of this kind.")
 @click.option("--after", default="", metavar="ADDRESS", help="Only addresses after this one.")
-@click.option("--limit", type=NUMBER, default=1000, show_default=True, help="How many at most.")
+@click.option("--limit", type=number, metavar="N", default=1000, show_default=True, help="How many at most.")
 @pass_context
 def list_(context: Context, prefix: str, kind: str | None, after: str, limit: int) -> None:
     """List pieces by address."""
@@ -233,12 +227,10 @@ def list_(context: Context, prefix: str, kind: str | None, after: str, limit: in
 )
 @click.argument("address")
 @click.argument("lifecycle", type=click.Choice(["draft", "active", "retired"]))
-@click.option("--expected-version", type=NUMBER, help="The version that you saw; else the head as read now.")
+@click.option("--expected-version", type=number, metavar="N", help="The version that you saw; else the head now.")
 @writes
 @pass_context
-def lifecycle(
-    context: Context, address: str, lifecycle: str, expected_version: int | None, change: Change
-) -> None:
+def lifecycle(context: Context, address: str, lifecycle: str, expected_version: int | None, change: Change) -> None:
     """Set the lifecycle of the piece ADDRESS, as a new version."""
     if expected_version is None:
         expected_version = context.read(units.show, address=address).version

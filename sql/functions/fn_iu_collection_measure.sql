@@ -3,9 +3,14 @@ returns table (pieces numeric, bytes numeric, depth integer)
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as $$
 -- How much a render would be, without expanding it: level by level, each distinct collection once with the number of
 -- ways that lead to it. A nest that doubles at each level costs no more than a list.
+-- Settings: the planner cannot know the size of the collections of a level; index lookups grow with the members, hash
+-- joins with the pool.
 -- Raises: IU027, so that damage cannot make a read endless.
 declare
     v_ids uuid[] := array[p_collection_id];

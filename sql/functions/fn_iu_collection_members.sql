@@ -21,6 +21,9 @@ returns table (
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set random_page_cost = 1.1
+set jit = off
 as $$
 -- The members of a collection in order, not expanded. Position counts from 1.
 -- Raises: IU003, IU008, IU018.

@@ -10,6 +10,9 @@ returns table (
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set random_page_cost = 1.1
+set jit = off
 as $$
 -- What is wrong in a collection; no row when nothing is. Looks at its own members; a nested collection is validated
 -- by its own key. Severity is error (it cannot be shown or followed as meant) or warning.

@@ -4,13 +4,11 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
--- Stores a body once and returns its sha256. Internal.
+-- Stores a body once and returns its sha256. Internal; the caller has asserted the body before it wrote anything.
 -- Locks: waits for another session that is storing the same body.
--- Raises: IU014, IU032.
 declare
     v_sha256 bytea;
 begin
-    perform iucore.fn_iu_assert_body(p_body);
     v_sha256 := sha256(convert_to(p_body, 'UTF8'));
     insert into iucore.unit_content (content_sha256, byte_length, body)
     values (v_sha256, octet_length(p_body), p_body)

@@ -20,10 +20,13 @@ as $$
     -- The one place that knows how membership over time and pins are read. No SET clause, so that it is inlined.
     select m.member_id, m.collection_id, m.rank, m.unit_id, m.child_id, m.pinned_version, m.label, m.transitions,
         coalesce(m.pinned_version, u.head_version),
-        case when m.pinned_version is null then u.head_sha256 else v.content_sha256 end
+        -- Looked up only where something is pinned: a join would read all versions for a collection without pins.
+        case when m.pinned_version is null then u.head_sha256 else (
+            select v.content_sha256 from iucore.unit_version as v
+            where v.unit_id = m.unit_id and v.version = m.pinned_version
+        ) end
     from iucore.collection_member as m
     left join iucore.information_unit as u on u.unit_id = m.unit_id
-    left join iucore.unit_version as v on v.unit_id = m.unit_id and v.version = m.pinned_version
     where p_as_of is null and m.collection_id = p_collection_id and m.closed_change is null
     union all
     select m.member_id, m.collection_id, m.rank, m.unit_id, m.child_id, m.pinned_version, m.label, m.transitions,

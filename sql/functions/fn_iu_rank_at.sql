@@ -41,27 +41,28 @@ begin
                 v_anchor := iucore.fn_iu_member_find(p_collection_id, '@' || v_anchor.member_id);
             end if;
         end if;
+        -- '' is below every rank and '~' above: a condition with OR would not use the index in a generic plan.
         v_low := case when p_at = 'after' then v_anchor.rank end;
         v_high := case when p_at = 'before' then v_anchor.rank end;
         if p_at in ('last', 'before') then
             select m.rank into v_low
             from iucore.collection_member as m
             where m.collection_id = p_collection_id and m.closed_change is null
-                and (v_high is null or m.rank < v_high) and m.member_id is distinct from p_moving
+                and m.rank < coalesce(v_high, '~') and m.member_id is distinct from p_moving
             order by m.rank desc
             limit 1;
         else
             select m.rank into v_high
             from iucore.collection_member as m
             where m.collection_id = p_collection_id and m.closed_change is null
-                and (v_low is null or m.rank > v_low) and m.member_id is distinct from p_moving
+                and m.rank > coalesce(v_low, '') and m.member_id is distinct from p_moving
             order by m.rank
             limit 1;
         end if;
         select m.rank into v_own
         from iucore.collection_member as m
         where m.member_id = p_moving and m.closed_change is null;
-        if v_own > coalesce(v_low, '') and (v_high is null or v_own < v_high) then
+        if v_own > coalesce(v_low, '') and v_own < coalesce(v_high, '~') then
             return null;
         end if;
         v_rank := iucore.fn_iu_rank_between(v_low, v_high);

@@ -8,6 +8,9 @@ returns text
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_custom_plan
+set random_page_cost = 1.1
+set jit = off
 as $$
 -- A workflow for people and programs: a Markdown checklist, a Mermaid flowchart, or JSON. A pure read.
 -- Raises: IU003, IU008, IU018, IU023, IU026, IU033.

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from iucore import axes, collections, units
 
 CONCEPTS = {"units": units, "collections": collections, "axes": axes}
-PURE = ["_call", "_check", "_target", "errors", "inventory", "textcode.cut"]
+PURE = ["_call", "_check", "_target", "errors", "inventory"]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 

@@ -35,6 +35,7 @@ begin
     perform iucore.fn_iu_assert_kind(p_kind);
     perform iucore.fn_iu_assert_title(p_title);
     perform iucore.fn_iu_assert_attributes(p_attributes);
+    perform iucore.fn_iu_assert_body(p_body);
     select o.* into v_change
     from iucore.fn_iu_change_open('create', p_address, p_reason, p_actor, p_request_key,
         case when p_request_key is not null

@@ -31,6 +31,9 @@ as $$
 declare
     v_put record;
 begin
+    if p_body is not null then
+        perform iucore.fn_iu_assert_body(p_body);
+    end if;
     if p_title is not null then
         perform iucore.fn_iu_assert_title(p_title);
     end if;

@@ -18,7 +18,7 @@ as $$
 -- A new version of a piece; null means as it was. When nothing differs, only the call is recorded. Internal: what
 -- fn_iu_edit and fn_iu_lifecycle_set share.
 -- Locks: the row of the piece.
--- Raises: IU001, IU002, IU016, IU017, IU202, IU203, and what fn_iu_content_put raises.
+-- Raises: IU001, IU016, IU017, IU202, IU203.
 declare
     v_unit record;
     v_head record;

@@ -34,6 +34,8 @@ create unique index uq_collection_member_label on iucore.collection_member (coll
 -- The past: what stood in a collection before a change closed it.
 create index idx_collection_member_closed on iucore.collection_member (collection_id, closed_change)
     where closed_change is not null;
+-- Whether a collection has nested ones, now or in the past.
+create index idx_collection_member_nested on iucore.collection_member (collection_id) where child_id is not null;
 -- Where used.
 create index idx_collection_member_unit on iucore.collection_member (unit_id)
     where closed_change is null and unit_id is not null;

@@ -9,9 +9,13 @@ returns table (
 )
 language sql
 stable
+set search_path = pg_catalog, pg_temp
+set enable_hashjoin = off
+set enable_mergejoin = off
+set jit = off
 as $$
     -- The pieces of a collection through all nesting; order by path. Grows with the number of places, not of distinct
-    -- collections: ask fn_iu_assert_render first.
+    -- collections: ask fn_iu_assert_render first. Settings as in fn_iu_collection_measure.
     with recursive tree as (
         select array[m.rank] as path, m.member_id, m.collection_id, m.unit_id, m.child_id, m.version, m.content_sha256
         from iucore.fn_iu_members_at(p_collection_id, p_as_of) as m

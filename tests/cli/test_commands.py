@@ -1,0 +1,727 @@
+"""Every command against a real database: what it prints, what it leaves, and its exit code."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Connection
+
+from iucore import collections, units
+from iucore.cli import main
+from iucore.operations import migrate
+
+AWKWARD = "\ufeff# É\r\nlone\rtab\t\\ %s 'x' \u202e\x0c\n"
+HEAVY = ("sqlalchemy", "alembic", "rich", "markdown_it", "psycopg2", "psycopg", "mdit_py_plugins", "platformdirs")
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a command in this process, on the database of the test."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IUCORE_DATABASE_URL", url)
+
+    def invoke(*arguments: str, code: int = 0, stdin: str | bytes | None = None) -> Result:
+        result = CliRunner().invoke(main, arguments, input=stdin)
+        assert result.exit_code == code, f"{arguments}: exit {result.exit_code}\n{result.output}"
+        return result
+
+    return invoke
+
+
+def environment(url: str | None = None, **more: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "IUCORE_", "DATABASE_"))}
+    kept["PGPASSFILE"] = os.environ["PGPASSFILE"]
+    return {**kept, **({"IUCORE_DATABASE_URL": url} if url else {}), **more}
+
+
+def real(*arguments: str, env: dict[str, str], stdin: bytes = b"", **more: Any) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-m", "iucore.cli", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, env=env, check=False, timeout=60, **more)
+
+
+def objects(result: Result) -> Any:
+    return json.loads(result.stdout)
+
+
+def make(run: Run, address: str, body: str = "text\n", *more: str) -> dict[str, Any]:
+    return objects(
+        run("--format", "json", "piece", "create", address, "--title", "T", "--file", "-", "-m", "r", *more, stdin=body)
+    )
+
+
+# --- pieces and kinds ------------------------------------------------------------------------------------------------
+
+
+def test_piece_create_show_and_exact_bytes(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "body.md").write_bytes(AWKWARD.encode())
+    made = run(
+        *("piece", "create", "a/one", "--kind", "policy", "--title", "One", "--file", "body.md", "-m", "first"),
+        *("--attributes", '{"owner": "hr"}', "--actor", "ann", "--request-key", "k", "--format", "json"),
+    )
+    assert objects(made)["version"] == 1 and objects(made)["byte_length"] == len(AWKWARD.encode())
+    assert run("piece", "show", "a/one", "--body").stdout_bytes == AWKWARD.encode()
+    shown = objects(run("piece", "show", "a/one", "--format", "json"))
+    assert shown["body"] == AWKWARD and shown["attributes"] == {"owner": "hr"} and shown["kind"] == "policy"
+    past = objects(run("piece", "history", "a/one", "--format", "json"))
+    assert [(each["version"], each["claimed_actor"], each["reason"]) for each in past] == [(1, "ann", "first")]
+    assert run("piece", "create", "a/two", "--title", "T", "--body", "x", "-m", "r").stdout.startswith("unit_id\t")
+
+
+def test_piece_edit_clone_lifecycle_diff(run: Run) -> None:
+    make(run, "a/one", "one\ntwo\nthree")
+    assert objects(run("--format", "json", "piece", "edit", "a/one", "--title", "New", "-m", "r"))["version"] == 2
+    edited = run(
+        *("--format", "json", "piece", "edit", "a/one", "--file", "-", "--expected-version", "2", "-m", "r"),
+        stdin="one\n2\nthree\n",
+    )
+    assert objects(edited)["version"] == 3
+    stale = run("piece", "edit", "a/one", "--body", "x", "--expected-version", "1", "-m", "r", code=5)
+    assert "(IU202)" in stale.stderr and "hint:" in stale.stderr and stale.stdout == ""
+    diff = run("piece", "diff", "a/one").stdout
+    assert diff.splitlines() == [
+        "--- a/one version 2: New",
+        "+++ a/one version 3: New",
+        "@@ -1,3 +1,3 @@",
+        " one",
+        "-two",
+        "-three",
+        "\\ No newline at end of file",
+        "+2",
+        "+three",
+    ]
+    assert run("piece", "diff", "a/one", "--from", "1", "--to", "2").stdout == ""
+    assert objects(run("piece", "diff", "a/one", "--format", "json"))["to_body"] == "one\n2\nthree\n"
+    assert "+2\n" in run("piece", "diff", "a/one", "--format", "table").stdout
+    run("piece", "clone", "a/one", "a/two", "--version", "1", "--title", "Copy", "-m", "r")
+    assert run("piece", "show", "a/two", "--body").stdout == "one\ntwo\nthree"
+    retired = run("piece", "lifecycle", "a/two", "retired", "-m", "r", "--format", "jsonl")
+    assert json.loads(retired.stdout)["lifecycle"] == "retired"
+    run("piece", "lifecycle", "a/two", "gone", "-m", "r", code=2)
+    assert (
+        "(IU202)" in run("piece", "lifecycle", "a/two", "active", "--expected-version", "1", "-m", "r", code=5).stderr
+    )
+    used = run("piece", "where-used", "a/one")
+    assert used.stdout == "key\tkind\ttitle\tmember_id\tpinned_version\tdepth\n"
+
+
+def test_piece_list_pages(run: Run) -> None:
+    for number in range(3):
+        make(run, f"a/{number}")
+    first = run("piece", "list", "--prefix", "a/", "--limit", "2", "--format", "jsonl")
+    assert [json.loads(line)["address"] for line in first.stdout.splitlines()] == ["a/0", "a/1"]
+    assert "--after a/1" in first.stderr
+    rest = run("piece", "list", "--prefix", "a/", "--kind", "text", "--after", "a/1", "--format", "json")
+    assert [each["address"] for each in objects(rest)] == ["a/2"] and "--after" not in rest.stderr
+    run("piece", "list", "--limit", "0", code=2)
+
+
+def test_kinds(run: Run) -> None:
+    made = run(
+        "kind", "register", "faq", "--title", "FAQ", "--description", "An answer.", "-m", "r", "--format", "json"
+    )
+    assert objects(made)["kind"] == "faq"
+    assert "faq" in {each["kind"] for each in objects(run("kind", "list", "--format", "json"))}
+    other = run("kind", "register", "faq", "--title", "X", "--description", "Y.", "-m", "r", code=5)
+    assert "(IU206)" in other.stderr
+
+
+WRONG = {
+    "unknown address": (["piece", "show", "nope"], 1, "IU001"),
+    "unknown version": (["piece", "show", "one", "--version", "9"], 1, "IU002"),
+    "unknown kind": (["piece", "create", "x", "--kind", "nope", "--title", "T", "--body", "", "-m", "r"], 1, "IU005"),
+    "bad address": (["piece", "create", "a b", "--title", "T", "--body", "", "-m", "r"], 1, "IU010"),
+    "bad title": (["piece", "create", "x", "--title", "a\u202eb", "--body", "", "-m", "r"], 1, "IU011"),
+    "taken": (["piece", "create", "one", "--title", "T", "--body", "", "-m", "r"], 5, "IU201"),
+    "attributes of another type": (["piece", "edit", "one", "--attributes", "[1]", "-m", "r"], 1, "IU015"),
+    "attributes no JSON": (["piece", "edit", "one", "--attributes", "{", "-m", "r"], 1, "IU015"),
+    "attributes NaN": (["piece", "edit", "one", "--attributes", '{"a": NaN}', "-m", "r"], 1, "IU015"),
+    "attributes deep": (["piece", "edit", "one", "--attributes", "[" * 50_000, "-m", "r"], 1, "IU015"),
+    "surrogate": (["piece", "edit", "one", "--body", "a\udcff", "-m", "r"], 1, "IU013"),
+    "empty reason": (["piece", "edit", "one", "--body", "a", "-m", ""], 1, "IU016"),
+    "empty actor": (["piece", "edit", "one", "--body", "a", "-m", "r", "--actor", ""], 1, "IU017"),
+    "unknown collection": (["collection", "show", "nope"], 1, "IU003"),
+    "unknown axis": (["axis", "set", "one", "nope", "v", "-m", "r"], 1, "IU006"),
+    "unknown change": (["render", "doc", "--as-of", "99999"], 1, "IU008"),
+    "future": (["render", "doc", "--as-of", "2999-01-01T00:00Z"], 1, "IU018"),
+    "not a workflow": (["render", "doc", "--as", "json"], 1, "IU023"),
+    "unknown member": (["collection", "move", "doc", "nope", "--first", "-m", "r"], 1, "IU004"),
+    "no reason": (["piece", "edit", "one", "--body", "a"], 2, "--reason"),
+    "no text": (["piece", "create", "x", "--title", "T", "-m", "r"], 2, "--file"),
+    "two texts": (["piece", "edit", "one", "--body", "a", "--file", "b", "-m", "r"], 2, "not both"),
+    "nothing to edit": (["piece", "edit", "one", "-m", "r"], 2, "at least one"),
+    "no such file": (["piece", "edit", "one", "--file", "nope.md", "-m", "r"], 1, "nope.md"),
+    "no such command": (["piece", "burn"], 2, "No such command"),
+    "no such group": (["burn"], 2, "No such command"),
+    "no such option": (["piece", "show", "one", "--burn"], 2, "No such option"),
+    "version 0": (["piece", "show", "one", "--version", "0"], 2, "not a number from 1"),
+    "huge version": (["piece", "show", "one", "--version", str(2**63)], 2, "not a number from 1"),
+    "two places": (["collection", "move", "doc", "one", "--first", "--last", "-m", "r"], 2, "one of --first"),
+    "no place": (["collection", "move", "doc", "one", "-m", "r"], 2, "one of --first"),
+    "bad moment": (["render", "doc", "--as-of", "yesterday"], 2, "ISO 8601"),
+    "bad goal": (["collection", "step", "doc", "one", "--on", "x", "-m", "r"], 2, "OUTCOME=GOAL"),
+    "a step of a file": (["collection", "step", "doc", "one", "--label", "x", "-m", "r"], 1, "IU022"),
+    "no values": (["axis", "set", "one", "risk", "-m", "r"], 2, "--clear"),
+    "render nothing": (["render"], 2, "--prefix"),
+    "render both": (["render", "doc", "--prefix", "a", "--to", "b"], 2, "either a KEY"),
+    "bad format": (["--format", "xml", "kind", "list"], 2, "xml"),
+    "bad url": (["--url", "mysql://x", "kind", "list"], 1, "IU030"),
+    "cut without a reason": (["cut", ".", "--prefix", "x", "--apply"], 2, "-m REASON"),
+    "cut level 7": (["cut", ".", "--prefix", "x", "--level", "7"], 2, "--level"),
+    "cut with a bad prefix": (["cut", ".", "--prefix", "a//b"], 1, "IU010"),
+    "cut nothing": (["cut", "nothing-here", "--prefix", "x"], 1, "nothing-here"),
+    "cut an empty folder": (["cut", ".", "--prefix", "x"], 1, "nothing to cut"),
+    "sql of db": (["sql", "db", "up"], 2, "governed SQL"),
+    "sql of nothing": (["sql"], 2, "COMMAND"),
+    "unknown revision": (["db", "upgrade", "9999"], 1, "IU912"),
+    "bad time": (["db", "upgrade", "--wait", "soon"], 2, "--wait"),
+    "downgrade without asking": (["db", "downgrade", "base"], 2, "--yes"),
+}
+
+
+def test_wrong_input(run: Run) -> None:
+    make(run, "one")
+    run("collection", "create", "doc", "--title", "D", "--piece", "one", "-m", "r")
+    run("axis", "register", "risk", "--title", "Risk", "--rule", "union", "-m", "r")
+    before = run("-q", "piece", "history", "one").stdout
+    for case, (arguments, code, says) in WRONG.items():
+        result = run(*arguments, code=code)
+        assert says in result.stderr, f"{case}: {result.stderr}"
+        assert result.stdout == "" and "Traceback" not in result.stderr, case
+    assert run("-q", "piece", "history", "one").stdout == before
+
+
+def test_bytes_that_are_no_text(run: Run) -> None:
+    for data, code, offset in ((b"ab\xff", "IU013", 2), (b"a\0", "IU012", 1), (b"\xed\xa0\x80", "IU013", 0)):
+        refused = run("piece", "create", "x", "--title", "T", "--file", "-", "-m", "r", stdin=data, code=1)
+        assert f"({code})" in refused.stderr and f"byte offset: {offset}" in refused.stderr
+
+
+# --- collections, axes, render ---------------------------------------------------------------------------------------
+
+
+def test_collections(run: Run, tmp_path: Path) -> None:
+    for name in ("one", "two", "three"):
+        make(run, name, f"{name} {AWKWARD}")
+    made = run(
+        *("collection", "create", "doc", "--title", "D", "--piece", "one", "--piece", "two", "-m", "r"),
+        *("--format", "json"),
+    )
+    assert objects(made)["members"] == 2 and objects(made)["kind"] == "file"
+    run("collection", "add", "doc", "three", "--before", "two", "--version", "1", "-m", "r")
+    rows = objects(run("collection", "show", "doc", "--format", "json"))
+    assert [(row["address"], row["pinned"]) for row in rows] == [("one", False), ("three", True), ("two", False)]
+    run("collection", "unpin", "doc", f"@{rows[1]['member_id']}", "-m", "r")
+    pinned = objects(run("collection", "pin", "doc", "one", "-m", "r", "--format", "json"))
+    assert pinned["pinned_version"] == 1 and pinned["changed"] is True
+    moved = objects(run("collection", "move", "doc", "two", "--first", "-m", "r", "--format", "json"))
+    assert moved["changed"] is True
+    run("collection", "replace", "doc", "three", "two", "--version", "1", "-m", "r")
+    ambiguous = run("collection", "remove", "doc", "two", "-m", "r", code=5)
+    assert "(IU205)" in ambiguous.stderr and "@" in ambiguous.stderr
+    run("collection", "remove", "doc", "one", "-m", "r")
+    run("collection", "rebalance", "doc", "-m", "r")
+    assert run("render", "doc").stdout_bytes == (f"two {AWKWARD}" * 2).encode()
+    before = moved["change_id"]
+    expected = "".join(f"{name} {AWKWARD}" for name in ("two", "one", "three"))
+    assert run("render", "doc", "--as-of", str(before)).stdout_bytes == expected.encode()
+    assert len(objects(run("collection", "show", "doc", "--as-of", str(before), "--format", "json"))) == 3
+    summary = objects(run("collection", "show", "doc", "--summary", "--format", "json"))
+    assert summary["pieces"] == 2 and isinstance(summary["bytes"], int)
+    warned = run("collection", "validate", "doc", "--format", "json")
+    assert {each["code"] for each in objects(warned)} == {"duplicate"} and "0 errors, 2 warnings" in warned.stderr
+    run("collection", "create", "outer", "--title", "O", "-m", "r")
+    run("collection", "add", "outer", "doc", "--nested", "-m", "r")
+    used = objects(run("collection", "where-used", "doc", "--format", "json"))
+    assert [each["key"] for each in used] == ["outer"]
+    listed = objects(run("collection", "list", "--format", "json"))
+    assert [each["key"] for each in listed] == ["doc", "outer"]
+    assert "--after doc" in run("collection", "list", "--limit", "1").stderr
+    assert objects(run("collection", "history", "doc", "--format", "json"))[-1]["verb"] == "collection_create"
+    assert "(IU028)" in run("collection", "add", "doc", "outer", "--nested", "-m", "r", code=1).stderr
+
+
+def test_workflow(run: Run, tmp_path: Path) -> None:
+    make(run, "ask")
+    make(run, "do")
+    steps = [{"piece": "ask", "label": "ask", "transitions": [{"on": "a=b", "to": "lost"}]}, {"piece": "do"}]
+    (tmp_path / "steps.json").write_text(json.dumps(steps))
+    run("collection", "create", "w", "--kind", "workflow", "--title", "W", "--members", "steps.json", "-m", "r")
+    broken = run("collection", "validate", "w", "--format", "json", code=3)
+    assert {each["code"] for each in objects(broken)} == {"goto_nowhere", "unreachable"}
+    run("collection", "step", "w", "ask", "--label", "ask", "--on", "a=b=end", "--on", "no=next", "-m", "r")
+    assert objects(run("collection", "validate", "w", "--format", "json")) == []
+    assert objects(run("collection", "show", "w", "--format", "json"))[0]["transitions"] == [
+        {"on": "a=b", "to": "end"},
+        {"on": "no", "to": "next"},
+    ]
+    run("collection", "add", "w", "do", "--label", "again", "--on", "x=ask", "-m", "r")
+    assert run("render", "w", "--as", "mermaid").stdout.startswith("flowchart TD\n")
+    assert run("render", "w", "--as", "checklist").stdout.startswith("# W\n")
+    run("render", "w", "--as", "json", "-o", "w.json")
+    assert json.loads((tmp_path / "w.json").read_text())["key"] == "w"
+    both = ["collection", "create", "x", "--title", "X", "--members", "steps.json", "--piece", "do", "-m", "r"]
+    run(*both, code=2)
+    (tmp_path / "bad.json").write_text("{}")
+    bad = run("collection", "create", "x", "--title", "X", "--members", "bad.json", "-m", "r", code=1)
+    assert "(IU019)" in bad.stderr
+
+
+def test_axes(run: Run) -> None:
+    make(run, "one")
+    run("collection", "create", "doc", "--title", "D", "--piece", "one", "-m", "r")
+    run(*"axis register risk --title Risk --rule highest --value low --value high -m r".split())
+    assert objects(run("axis", "list", "--format", "json"))[0]["axis_values"] == ["low", "high"]
+    assert objects(run("axis", "set", "one", "risk", "high", "-m", "r", "--format", "json"))[0]["value"] == "high"
+    refused = run("axis", "set", "one", "risk", "huge", "-m", "r", code=1)
+    assert "(IU007)" in refused.stderr
+    assert run("axis", "refresh", "doc", "-m", "r").stdout.splitlines()[1] == "doc\trisk\thigh\tadded"
+    assert run("axis", "show", "doc", "--collection").stdout.splitlines()[1].startswith("doc\trisk\thigh\t")
+    assert run("axis", "show", "one").stdout.splitlines()[1].startswith("one\trisk\thigh\t")
+    run("axis", "set", "one", "risk", "--clear", "-m", "r")
+    assert len(run("axis", "show", "one").stdout.splitlines()) == 1
+
+
+def test_render_to_a_file_and_a_folder(run: Run, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "a b").mkdir(parents=True)
+    (source / "one.md").write_bytes(AWKWARD.encode())
+    (source / "a b" / "zwei ä.md").write_bytes(b"# A\n\n## B\n\ntext\n")
+    run("cut", "source", "--prefix", "docs", "--nest", "--apply", "-m", "import")
+    done = run("render", "--prefix", "docs", "--to", "out", "--format", "json")
+    assert objects(done) == {"written": 2, "unchanged": 0, "byte_length": len(AWKWARD.encode()) + 17}
+    for path in ("one.md", "a b/zwei ä.md"):
+        assert (tmp_path / "out" / path).read_bytes() == (source / path).read_bytes()
+    change = max(each["head_change"] for each in objects(run("collection", "list", "--format", "json")))
+    (tmp_path / "later.md").write_text("# Later\n")
+    run("cut", "later.md", "--prefix", "docs", "--apply", "-m", "more")
+    then = run("render", "--prefix", "docs", "--to", "then", "--as-of", str(change), "--format", "json")
+    assert objects(then)["written"] == 2 and not (tmp_path / "then" / "later.md").exists()
+    run("render", "docs/one.md", "-o", "file.md")
+    assert (tmp_path / "file.md").read_bytes() == AWKWARD.encode()
+    assert run("render", "docs/one.md", "-o", "-").stdout_bytes == AWKWARD.encode()
+    (tmp_path / "link.md").symlink_to("file.md")
+    assert "(IU031)" in run("render", "docs/one.md", "-o", "link.md", code=1).stderr
+    assert "(IU003)" in run("render", "nope", "-o", "new.md", code=1).stderr
+    assert not (tmp_path / "new.md").exists() and not list(tmp_path.glob(".iucore-*"))
+    make(run, "p")
+    run("collection", "create", "docs/%2e%2E", "--title", "X", "--piece", "p", "-m", "r", code=1)
+    run("collection", "create", "docs/%41", "--title", "X", "--piece", "p", "-m", "r")
+    assert "(IU031)" in run("render", "--prefix", "docs", "--to", "out2", code=1).stderr
+    assert not (tmp_path / "out2").exists()
+
+
+# --- cut -------------------------------------------------------------------------------------------------------------
+
+
+def test_cut(run: Run, tmp_path: Path, connection: Connection) -> None:
+    (tmp_path / "a.md").write_text("# A\n\nsame\n\n# B\n\nmore\n")
+    (tmp_path / "b.md").write_text("# A\n\nsame\n\n")
+    dry = run("cut", "a.md", "b.md", "--prefix", "docs")
+    assert dry.stdout.splitlines() == [
+        "path\tkey\tpieces\tbytes",
+        "a.md\tdocs/a.md\t2\t22",
+        "b.md\tdocs/b.md\t1\t11",
+    ]
+    assert "dry run" in dry.stderr and "2 documents, 3 pieces" in dry.stderr
+    assert units.list_pieces(connection) == []
+    run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "import", "--request-key", "k", "--kind", "policy")
+    run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "import", "--request-key", "k", "--kind", "policy")
+    taken = run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "again", code=5)
+    assert "(IU201)" in taken.stderr
+    dry = run("cut", "b.md", "--prefix", "docs", "--reuse")
+    assert "(0 born, 1 used again)" in dry.stderr
+    run("cut", "b.md", "--prefix", "docs", "--reuse", "--apply", "-m", "r")
+    connection.rollback()
+    assert len(units.list_pieces(connection, kind="policy")) == 2 == len(units.list_pieces(connection))
+    assert run("render", "docs/b.md").stdout == "# A\n\nsame\n\n"
+
+
+def test_cut_names_every_bad_file(run: Run, tmp_path: Path, connection: Connection) -> None:
+    (tmp_path / "good.md").write_text("# Good\n")
+    (tmp_path / "bad1.md").write_bytes(b"abc\xff")
+    (tmp_path / "bad2.txt").write_bytes(b"a\0")
+    refused = run("cut", ".", "--prefix", "d", "--apply", "-m", "r", code=1)
+    assert "bad1.md: not UTF-8 at byte 3 (IU013)" in refused.stderr and "bad2.txt" in refused.stderr
+    assert collections.list_collections(connection) == []
+    connection.rollback()
+    kept = run("cut", ".", "--prefix", "d", "--apply", "-m", "r", "--keep-going", code=1)
+    assert "2 files were left out" in kept.stderr
+    assert [each.key for each in collections.list_collections(connection)] == ["d/good.md"]
+
+
+# --- output ----------------------------------------------------------------------------------------------------------
+
+
+def test_formats(run: Run) -> None:
+    make(run, "one", 'a\tb\nc\\d\r,"é\u202e\x1b[31m')
+    body = 'a\tb\nc\\d\r,"é\u202e\x1b[31m'
+    header, row, *rest = run("piece", "show", "one", "--format", "tsv").stdout_bytes.decode().split("\n")
+    values = dict(zip(header.split("\t"), row.split("\t"), strict=True))
+    assert values["body"] == 'a\\tb\\nc\\\\d\\r,"é\u202e\x1b[31m' and rest == [""]
+    assert values["attributes"] == "{}" and values["source_address"] == ""
+    text = run("piece", "show", "one", "--format", "csv").stdout_bytes.decode()
+    assert next(csv.DictReader(io.StringIO(text, newline="")))["body"] == body
+    assert json.loads(run("piece", "show", "one", "--format", "jsonl").stdout_bytes)["body"] == body
+    assert run("piece", "list", "--format", "jsonl").stdout.count("\n") == 1
+    assert objects(run("piece", "where-used", "one", "--format", "json")) == []
+    table = run("piece", "show", "one", "--format", "table").stdout
+    assert "\x1b" not in table and "\\x1b[31m" in table and "\\u202e" in table
+    assert run("piece", "list", "--format", "table").stdout.splitlines()[1].split()[:2] == ["address", "kind"]
+
+
+def test_target_is_told_once_without_password(run: Run, url: str) -> None:
+    secret = url.replace("@", ":s3cret@", 1)
+    told = run("--url", secret, "piece", "edit", "nope", "--body", "x", "-m", "r", code=1).stderr
+    assert told.count("database: ") == 1 and "s3cret" not in told and "(--url)" in told
+    assert "database" not in run("kind", "list", "-q").stderr
+
+
+def test_debug_shows_the_traceback(run: Run) -> None:
+    told = run("--debug", "piece", "show", "nope", code=1).stderr
+    assert "Traceback" in told and "error: " in told
+
+
+# --- db and inventory ------------------------------------------------------------------------------------------------
+
+
+def test_migrations(run: Run, new_database: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = new_database()
+    monkeypatch.setenv("IUCORE_DATABASE_URL", empty)
+    assert run("db", "current").stdout == "base\n"
+    assert objects(run("db", "current", "--format", "json")) == {"revision": None}
+    missing = run("piece", "list", code=1)
+    assert "iucore db upgrade" in missing.stderr
+    assert "(IU912)" in run("inventory", "verify", code=1).stderr
+    assert run("db", "upgrade", "0002", "--wait", "30s").stdout == "0002\n"
+    assert "next: iucore db upgrade" in run("db", "current").stderr
+    assert "iucore db upgrade" in run("collection", "list", code=1).stderr
+    head = migrate.heads()[0]
+    upgraded = run("db", "upgrade", "--lock-timeout", "5s", "--statement-timeout", "5min")
+    assert upgraded.stdout == f"{head}\n" and f"0002 -> {head}" in upgraded.stderr
+    verified = run("db", "verify").stdout
+    assert verified == f"{verified.split('/')[0]}/{verified.split('/')[0]}\n"
+    run("piece", "create", "one", "--title", "T", "--body", "x", "-m", "r")
+    assert "(IU903)" in run("db", "downgrade", "base", "--yes", code=1).stderr
+    assert run("db", "downgrade", "base", "--yes", "--lose-rows").stdout == "base\n"
+
+
+def test_inventory(run: Run, url: str) -> None:
+    shown = objects(run("inventory", "show", "--format", "json"))
+    assert shown == objects(run("inventory", "show", "--expected", "--format", "json"))
+    assert len(objects(run("inventory", "show", "--expected", "--revision", "0001", "--format", "json"))) < len(shown)
+    run("inventory", "show", "--revision", "0001", code=2)
+    number = len(shown)
+    assert run("inventory", "verify").stdout == f"{number}/{number}\n"
+    with psycopg.connect(url.replace("+psycopg2", ""), autocommit=True) as connection:
+        connection.execute("drop function iucore.fn_iu_list")
+        connection.execute("comment on view iucore.v_piece is 'other'")
+        connection.execute("create table iucore.extra (a int)")
+    differing = run("inventory", "verify", code=3).stdout.splitlines()
+    assert differing[0] == f"{number - 2}/{number}"
+    assert {line.split("\t")[0] for line in differing[1:]} == {"missing", "altered", "unexpected"}
+    found = objects(run("inventory", "verify", "--format", "json", code=3))
+    assert found["matching"] == number - 2 and {"kind", "object", "status"} == set(found["differences"][0])
+    assert run("db", "verify", code=3).stdout.startswith(f"{number - 2}/{number}\n")
+
+
+def test_db_sql_and_url(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = run("db", "sql").stdout_bytes.decode()
+    assert whole == migrate.offline_sql()
+    assert run("db", "sql", "0002:0003").stdout_bytes.decode() == migrate.offline_sql("0002", "0003")
+    assert "(IU912)" in run("db", "sql", "0002:9999", code=1).stderr
+    secret = url.replace("@", ":s3cret@", 1)
+    assert "s3cret" not in run("--url", secret, "db", "url").stdout
+    assert run("--url", secret, "db", "url", "--with-password").stdout == f"{secret}\n"
+
+
+def test_roles(run: Run, login: Callable[[str | None], str]) -> None:
+    make(run, "one")
+    reader, nobody = login("iucore_reader"), login(None)
+    assert run("--url", reader, "piece", "show", "one", "--body").stdout == "text\n"
+    refused = run("--url", reader, "piece", "edit", "one", "--body", "x", "-m", "r", code=4)
+    assert "(42501)" in refused.stderr and "hint:" in refused.stderr
+    assert "iucore_reader" in run("--url", nobody, "piece", "list", code=4).stderr
+    author = login("iucore_author")
+    run("--url", author, "piece", "edit", "one", "--body", "x", "-m", "r")
+    run("--url", author, "piece", "lifecycle", "one", "retired", "-m", "r", code=4)
+    run("--url", login("iucore_operator"), "piece", "lifecycle", "one", "retired", "-m", "r")
+
+
+def test_both_drivers(run: Run, url: str) -> None:
+    other = url.replace("+psycopg2", "+psycopg")
+    run("--url", other, "piece", "create", "one", "--title", "T", "--file", "-", "-m", "r", stdin=AWKWARD)
+    assert run("--url", other, "piece", "show", "one", "--body").stdout_bytes == AWKWARD.encode()
+    assert "(IU001)" in run("--url", other, "piece", "show", "nope", code=1).stderr
+    assert "hint: iucore" not in run("--url", other, "kind", "list").stderr
+
+
+def test_no_connection(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for driver in ("postgresql", "postgresql+psycopg"):
+        told = run("--url", f"{driver}://u@127.0.0.1:1/x", "kind", "list", code=6)
+        assert "iucore db up" in told.stderr and "127.0.0.1" in told.stderr
+        assert "iucore db up" in run("--url", f"{driver}://u@127.0.0.1:1/x", "db", "upgrade", code=6).stderr
+    monkeypatch.delenv("IUCORE_DATABASE_URL")
+    for name in [name for name in os.environ if name.startswith("PG") and name != "PGPASSFILE"]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("IUCORE_PGDATA", str(tmp_path / "pg"))
+    told = run("kind", "list", code=6)
+    assert "iucore db up" in told.stderr and not (tmp_path / "pg").exists()
+
+
+# --- sql -------------------------------------------------------------------------------------------------------------
+
+SCRIPTS = {
+    "piece create": "piece create a/new --title T --body 'back\\slash' -m r",
+    "piece edit": "piece edit one --expected-version 1 --body x -m r",
+    "piece show": "piece show one",
+    "piece list": "piece list",
+    "kind register": "kind register faq --title FAQ --description Answer -m r",
+    "collection create": "collection create new --title N --piece one -m r",
+    "collection add": "collection add doc one --first -m r",
+    "collection validate": "collection validate doc",
+    "axis register": "axis register topic --title Topic --rule union --value a -m r",
+    "render": "render doc",
+    "render to a file": "render doc -o file",
+    "cut": "cut a.md --prefix docs -m r",
+}
+
+
+def test_sql_prints_what_runs(run: Run, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import shlex
+
+    make(run, "one")
+    run("collection", "create", "doc", "--title", "D", "--piece", "one", "-m", "r")
+    (tmp_path / "a.md").write_text("# A\n\n## B\n\nit's %s :x\n")
+    printed = {}
+    with monkeypatch.context() as without:
+        without.setenv("IUCORE_DATABASE_URL", "postgresql://u@127.0.0.1:1/x")
+        for case, line in SCRIPTS.items():
+            printed[case] = run("sql", *shlex.split(line)).stdout_bytes.decode()
+        assert "iucore db up" in run("sql", "piece", "edit", "one", "--body", "x", "-m", "r", code=6).stderr
+    assert printed["cut"].startswith("begin;\n") and printed["cut"].endswith("commit;\n")
+    assert not (tmp_path / "file").exists()
+    with psycopg.connect(url.replace("+psycopg2", ""), autocommit=True) as connection:
+        for case, script in printed.items():
+            assert script.count("select * from iucore.fn_iu_") >= 1, case
+            connection.execute(script.encode())
+    assert run("render", "docs/a.md").stdout == "# A\n\n## B\n\nit's %s :x\n"
+    assert run("piece", "show", "one", "--body").stdout == "x"
+    looked = run("sql", "piece", "edit", "one", "--body", "y", "-m", "r").stdout
+    assert "p_expected_version => 2" in looked
+    assert run("piece", "show", "one", "--body").stdout == "x"
+    assert "(IU012)" in run("sql", "piece", "edit", "one", "--file", "-", "-m", "r", stdin=b"\0", code=1).stderr
+    assert "one KEY" in run("sql", "render", "--prefix", "docs", "--to", "x", code=2).stderr
+
+
+def test_sql_in_a_fresh_process(url: str) -> None:
+    body = "back\\slash \\n 'quote' é"
+    printed = real("sql", "piece", "create", "a", "--title", "T", "--body", body, "-m", "r", env=environment())
+    assert printed.returncode == 0 and printed.stderr == b""
+    with psycopg.connect(url.replace("+psycopg2", ""), autocommit=True) as connection:
+        connection.execute(printed.stdout)
+    assert real("piece", "show", "a", "--body", env=environment(url)).stdout.decode() == body
+
+
+# --- real processes --------------------------------------------------------------------------------------------------
+
+
+def test_help_imports_nothing_heavy() -> None:
+    script = (
+        "import sys\nfrom iucore.cli import main\n"
+        "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)\n"
+    )
+    for arguments in (["--help"], ["--version"], ["piece", "edit", "--help"], ["cut", "--help"], ["db", "--help"]):
+        done = subprocess.run(
+            [sys.executable, "-c", script, *arguments], capture_output=True, env=environment(), check=True, timeout=60
+        )
+        assert done.stderr.decode().splitlines()[-1] == "[]", arguments
+        assert done.stdout
+
+
+def test_streams_and_exit_codes(url: str, tmp_path: Path) -> None:
+    env = environment(url, LC_ALL="C")
+    body = AWKWARD.encode()
+    made = real("piece", "create", "one", "--title", "Té", "--file", "-", "-m", "r", env=env, stdin=body)
+    assert made.returncode == 0 and made.stdout.startswith(b"unit_id\t") and b"database: " in made.stderr
+    assert real("piece", "show", "one", "--body", env=env).stdout == body
+    assert "Té".encode() in real("piece", "list", env=env).stdout
+    assert "Té".encode() in real("piece", "list", "--format", "json", "-q", env=env).stdout
+    missing = real("piece", "show", "nope", env=env)
+    assert (missing.returncode, missing.stdout) == (1, b"") and b"Traceback" not in missing.stderr
+    assert real("piece", "show", env=env).returncode == 2
+    assert real("piece", "edit", "one", "--body", "x", "--expected-version", "9", "-m", "r", env=env).returncode == 5
+    nothing = environment(IUCORE_PGDATA=str(tmp_path / "pg"))
+    assert real("kind", "list", env=nothing).returncode == 6
+    unreadable = real("piece", "edit", "one", "--body", b"\xff", "-m", "r", env=env)  # type: ignore[arg-type]
+    assert unreadable.returncode == 1 and b"IU013" in unreadable.stderr
+
+
+def test_the_client_encoding_of_the_environment_does_not_matter(url: str) -> None:
+    env = environment(url, PGCLIENTENCODING="LATIN1")
+    body = "\u20ac \U0001f600\n".encode()
+    assert real("piece", "create", "one", "--title", "T", "--file", "-", "-m", "r", env=env, stdin=body).returncode == 0
+    assert real("piece", "show", "one", "--body", env=env).stdout == body
+
+
+def test_a_reader_that_goes_away(url: str) -> None:
+    env = environment(url)
+    command = f"{sys.executable} -m iucore.cli db sql | head -c 10; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, env=env, check=False, timeout=60)
+    assert done.returncode == 0 and len(done.stdout) == 10
+    assert b"Broken" not in done.stderr and b"Traceback" not in done.stderr and b"error" not in done.stderr
+
+
+def on_a_terminal(arguments: list[str], env: dict[str, str]) -> str:
+    """What a command writes when stdout is a terminal."""
+    import pty
+
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "iucore.cli", *arguments],
+        stdin=terminal,
+        stdout=terminal,
+        stderr=subprocess.DEVNULL,
+        env={**env, "TERM": "xterm-256color"},
+    )
+    os.close(terminal)
+    written = b""
+    while True:
+        try:
+            block = os.read(controller, 65536)
+        except OSError:  # Linux says EIO when the last writer has ended
+            break
+        if not block:
+            break
+        written += block
+    os.close(controller)
+    assert process.wait(60) == 0
+    return written.decode()
+
+
+def test_colours_on_a_terminal_only(url: str, connection: Connection) -> None:
+    units.create(connection, address="one", kind="text", title="T", body="a\n", reason="r")
+    units.edit(connection, address="one", expected_version=1, body="b \x1b]0;title\x07\n", reason="r")
+    connection.commit()
+    env = environment(url)
+    coloured = on_a_terminal(["piece", "diff", "one"], env)
+    assert "\x1b[31m-a" in coloured and "\x1b[32m+b" in coloured and "\x1b]0;" not in coloured
+    plain = on_a_terminal(["piece", "diff", "one"], {**env, "NO_COLOR": "1"})
+    assert "-a" in plain and "\x1b" not in plain
+    assert "\x1b[1m" in on_a_terminal(["piece", "list"], env)
+    table = on_a_terminal(["piece", "list"], {**env, "NO_COLOR": "1"})
+    assert "address" in table and "\t" not in table
+    assert "\x1b[3" not in table
+    assert b"\x1b[31m" not in real("piece", "diff", "one", env=env).stdout
+
+
+def test_reset_asks_on_a_terminal_and_wants_yes_elsewhere(tmp_path: Path) -> None:
+    env = environment(IUCORE_PGDATA=str(tmp_path / "pg"))
+    refused = real("db", "reset", env=env)
+    assert refused.returncode == 2 and b"--yes" in refused.stderr
+    done = real("db", "reset", "--yes", env=env)
+    assert done.returncode == 0 and b"nothing stands there" in done.stderr
+
+
+@pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
+def test_ctrl_c_cancels_what_waits(url: str, admin: psycopg.Connection, connection: Connection, driver: str) -> None:
+    units.create(connection, address="one", kind="text", title="T", body="a\n", reason="r")
+    connection.commit()
+    units.edit(connection, address="one", expected_version=1, body="b\n", reason="holds the row")
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-m",
+            "iucore.cli",
+            "piece",
+            "edit",
+            "one",
+            "--body",
+            "c",
+            "--expected-version",
+            "1",
+            "-m",
+            "r",
+        ],
+        env=environment(url.replace("psycopg2", driver)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    waiting = "select count(*) from pg_stat_activity where datname = %s and wait_event_type = 'Lock'"
+    name = url.rpartition("/")[2]
+    while process.poll() is None and admin.execute(waiting, (name,)).fetchone() != (1,):
+        pass
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 130, told
+    assert b"Traceback" not in told
+    sessions = "select count(*) from pg_stat_activity where datname = %s and application_name = 'iucore'"
+    while admin.execute(sessions, (name,)).fetchone() != (0,):
+        pass
+
+
+def test_completion() -> None:
+    for shell in ("bash", "zsh", "fish"):
+        printed = real("completion", shell, env=environment())
+        assert printed.returncode == 0 and b"_IUCORE_COMPLETE" in printed.stdout
+    asked = environment(_IUCORE_COMPLETE="bash_complete", COMP_WORDS="iucore pie", COMP_CWORD="1")
+    script = "from iucore.cli import main; main(prog_name='iucore')"
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, env=asked, check=True, timeout=60)
+    assert found.stdout.split() == [b"plain,piece"]
+
+
+def test_embedded_server(tmp_path_factory: pytest.TempPathFactory, server: Any) -> None:
+    import shutil
+    import tempfile
+
+    # Where the server's user can reach it when the tests run as root.
+    home = Path(tempfile.mkdtemp(prefix="iucore-cli-"))
+    home.chmod(0o755)
+    env = environment(IUCORE_PGDATA=str(home / "pg"), IUCORE_PG_BIN=str(server.programs))
+    del env["PGPASSFILE"]
+    try:
+        assert json.loads(real("db", "status", "--format", "json", env=env).stdout)["state"] == "absent"
+        up = real("db", "up", env=env)
+        assert up.returncode == 0 and up.stdout.startswith(b"postgresql://"), up.stderr
+        assert b"runs already" in real("db", "up", env=env).stderr
+        assert real("db", "url", env=env).stdout == up.stdout
+        assert json.loads(real("db", "status", "--format", "json", env=env).stdout)["state"] == "running"
+        assert real("db", "upgrade", env=env).returncode == 0
+        assert b"(embedded)" in real("kind", "list", env=env).stderr
+        if (server.programs / "psql").is_file() or shutil.which("psql"):
+            asked = real("db", "psql", "-XAtc", "select 1", env=env)
+            assert asked.stdout == b"1\n", asked.stderr
+        down = real("db", "down", env=env)
+        assert down.returncode == 0 and b"stopped" in down.stderr
+        assert b"was not running" in real("db", "down", env=env).stderr
+        assert real("kind", "list", env=env).returncode == 6
+        assert b"removed" in real("db", "reset", "--yes", env=env).stderr and not (home / "pg").exists()
+    finally:
+        real("db", "reset", "--yes", env=env)
+        shutil.rmtree(home)
+
+
+def test_psql_on_a_named_database(url: str, login: Callable[[str | None], str]) -> None:
+    import shutil
+
+    if shutil.which("psql") is None:
+        pytest.skip("no psql")
+    env = environment(login("iucore_reader"))
+    del env["PGPASSFILE"]
+    asked = real("db", "psql", "-XAtc", "select count(*) > 0 from iucore.fn_iu_kind_list()", env=env)
+    assert asked.stdout == b"t\n", asked.stderr
+    assert real("db", "psql", "-c", "select no", env=env).returncode == 1
