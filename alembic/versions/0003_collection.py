@@ -24,6 +24,7 @@ FILES = (
     "v_collection.sql",
     "fn_iu_collection_id.sql",
     "fn_iu_as_of.sql",
+    "fn_iu_is_open.sql",
     "fn_iu_members_at.sql",
     "fn_iu_pieces_at.sql",
     "fn_iu_collection_measure.sql",

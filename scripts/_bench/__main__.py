@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from contextlib import closing
 from pathlib import Path
 
 from _bench import harness
 from _bench.archive import NAME
-from _bench.jobs import JOBS, Different
+from _bench.jobs import JOBS
 from _bench.server import QUICK, Bench, Sizes, own_server
 from iucore.errors import IucoreError
 
@@ -38,14 +37,12 @@ def main() -> int:
         about += f"; {'--quick' if options.quick else 'full'} sizes, {sizes.rounds} rounds"
         print(about, file=sys.stderr)
         for name in options.only or JOBS:
-            made = len(lines)
-            with closing(JOBS[name](bench)) as job:
-                for line in job:
+            try:
+                for line in JOBS[name](bench):
                     lines.append(line)
                     print(f"   {line.job}: {line.case}: {line.ratio:.2f}", file=sys.stderr, flush=True)
-            if len(lines) == made:
-                why = f"no {NAME} in {corpora}" if name == "archive" else "not there"
-                print(f"   {name}: skipped ({why})", file=sys.stderr)
+            except harness.Skipped as why:
+                print(f"   {name}: skipped: {why}", file=sys.stderr)
     if options.format == "json":
         print(harness.as_json(about, lines))
     elif options.format == "markdown":
@@ -58,7 +55,7 @@ def main() -> int:
 if __name__ == "__main__":
     try:
         sys.exit(main())
-    except (IucoreError, Different, OSError) as error:
+    except (IucoreError, harness.DifferentError, OSError) as error:
         print(f"{error}\n{getattr(error, 'hint', '')}".rstrip(), file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:

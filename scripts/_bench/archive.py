@@ -18,7 +18,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from _bench import data
-from _bench.harness import Line, paired
+from _bench.harness import Line, Skipped, paired
 from _bench.server import Bench, Database
 from iucore import _call, collections
 from iucore.textcode import cut
@@ -45,9 +45,11 @@ class _Seen:
 
 
 def archive(bench: Bench) -> Iterator[Line]:
-    """Nothing when there is no archive: the caller says so."""
+    """The whole way of one archive, then its parts."""
     if bench.corpora is None or not (bench.corpora / NAME).is_file():
-        return
+        raise Skipped(f"no {NAME} in {bench.corpora}; give its folder with --corpora or IUCORE_CORPORA")
+    if shutil.which("git") is None:
+        raise Skipped("no git")
     with tempfile.TemporaryDirectory(prefix="iucore-bench-") as home:
         tree = Path(home) / "tree"
         _unpack(bench.corpora / NAME, tree, bench.sizes.files)
@@ -90,7 +92,7 @@ def archive(bench: Bench) -> Iterator[Line]:
                 rounds=1,
                 note=f"{megabytes / spent:.1f} MB/s",
             )
-        parser = paired(
+        yield paired(
             "archive",
             "read and cut",
             "read and parse",
@@ -99,7 +101,6 @@ def archive(bench: Bench) -> Iterator[Line]:
             rounds=min(3, bench.sizes.rounds),
             reads="times",
         )
-        yield parser
         whole = (seen.table_bytes + seen.index_bytes) / seen.source_bytes
         yield replace(
             line,
@@ -111,7 +112,8 @@ def archive(bench: Bench) -> Iterator[Line]:
             low=whole,
             high=whole,
             rounds=1,
-            note=f"tables {seen.table_bytes / seen.source_bytes:.2f}, indexes {seen.index_bytes / seen.source_bytes:.2f}",
+            note=f"tables {seen.table_bytes / seen.source_bytes:.2f}, "
+            f"indexes {seen.index_bytes / seen.source_bytes:.2f}",
         )
 
 

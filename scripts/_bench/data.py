@@ -62,7 +62,8 @@ def uuids() -> Iterator[str]:
     number = time.time_ns() // 1_000_000 << 16
     while True:
         number += 16
-        hexed = f"{number >> 16:012x}7{number & 0xFFF:03x}{0x8000 | source.getrandbits(14):04x}{source.getrandbits(48):012x}"
+        chance = (0b10 << 62) | source.getrandbits(62)
+        hexed = f"{number >> 16:012x}7{number & 0xFFF:03x}{chance:016x}"
         yield f"{hexed[:8]}-{hexed[8:12]}-{hexed[12:16]}-{hexed[16:20]}-{hexed[20:]}"
 
 

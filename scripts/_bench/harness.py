@@ -14,7 +14,7 @@ Side = Callable[[], float | None]
 """Does the job once. Returns the seconds that count, or None when all of it counts."""
 
 Reads = Literal["share", "times"]
-"""``share``: the limit's time over ours, 1 is the limit, more is better. ``times``: our time over the other, less is."""
+"""``share``: the limit's time over ours; 1 is the limit, more is better. ``times``: our time over theirs; less is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,14 @@ class Line:
     rounds: int
     growth: float | None = None
     note: str = ""
+
+
+class Skipped(Exception):  # noqa: N818  (not an error)
+    """The job cannot be done here; says why."""
+
+
+class DifferentError(Exception):
+    """The two sides of a pair did not do the same work: their ratio would mean nothing."""
 
 
 def paired(
@@ -88,6 +96,8 @@ _HEAD = ("job", "case", "beside", "ours", "theirs", "ratio", "min..max", "reads"
 
 
 def _time(value: float) -> str:
+    if not value:
+        return ""
     for unit, size in (("s", 1.0), ("ms", 1e-3)):
         if value >= size:
             return f"{value / size:.3g} {unit}"

@@ -117,10 +117,9 @@ class Database:
             connection.execute("checkpoint")
 
     def clone_tables(self) -> None:
-        """Schema ``beside``: every table of iucore again, with its indexes, constraints and foreign keys, no function."""
+        """Schema ``beside``: the tables of iucore again, with their rows, indexes, constraints and foreign keys."""
         with self.admin() as connection, connection.transaction():
-            if connection.execute("select to_regnamespace('beside')").fetchone() != (None,):
-                return
+            connection.execute("drop schema if exists beside cascade")
             connection.execute("create schema beside")
             tables = connection.execute(
                 "select relname, array_to_string(reloptions, ', ') from pg_class"

@@ -16,18 +16,18 @@ set jit = off
 as $$
     -- The pieces of a collection through all nesting; order by path. Grows with the number of places, not of distinct
     -- collections: ask fn_iu_assert_render first. Settings as in fn_iu_collection_measure.
-    with recursive tree as (
-        select array[m.rank] as path, m.member_id, m.collection_id, m.unit_id, m.child_id, m.version, m.content_sha256
-        from iucore.fn_iu_members_at(p_collection_id, p_as_of) as m
+    with recursive nest as (
+        select p_collection_id as id, array[]::text[] collate "C" as path
         union all
-        select t.path || m.rank, m.member_id, m.collection_id, m.unit_id, m.child_id, m.version, m.content_sha256
-        from tree as t
-        cross join lateral iucore.fn_iu_members_at(t.child_id, p_as_of) as m
-        where t.child_id is not null
+        select m.child_id, n.path || m.rank
+        from nest as n
+        join iucore.collection_member as m on m.collection_id = n.id
+        where m.child_id is not null and iucore.fn_iu_is_open(m.opened_change, m.closed_change, p_as_of)
     )
-    select t.path, t.member_id, t.collection_id, t.unit_id, t.version, t.content_sha256
-    from tree as t
-    where t.unit_id is not null
+    select n.path || m.rank, m.member_id, m.collection_id, m.unit_id, m.version, m.content_sha256
+    from nest as n
+    cross join lateral iucore.fn_iu_members_at(n.id, p_as_of) as m
+    where m.unit_id is not null
 $$;
 
 alter function iucore.fn_iu_pieces_at owner to iucore_owner;

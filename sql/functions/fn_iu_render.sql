@@ -22,25 +22,30 @@ declare
     v_collection_id uuid := iucore.fn_iu_collection_id(p_key, v_as_of);
     v_limit bigint := iucore.fn_iu_limit('render_bytes');
 begin
+    -- The window functions both sort the bodies and stop before a text that is too large is built.
     if exists (
         select from iucore.collection_member as m
         where m.collection_id = v_collection_id and m.child_id is not null
-            and (m.closed_change is null or m.closed_change > v_as_of)
+            and iucore.fn_iu_is_open(m.opened_change, m.closed_change, v_as_of)
     ) then
-        perform iucore.fn_iu_assert_render(p_key, m.pieces, m.bytes)
-        from iucore.fn_iu_collection_measure(v_collection_id, v_as_of) as m;
+        perform iucore.fn_iu_assert_render(p_key, m.pieces, 0)
+        from iucore.fn_iu_collection_measure(v_collection_id, v_as_of, p_bytes => false) as m;
         return coalesce((
-            select string_agg(
-                coalesce(c.body, iucore.fn_iu_refuse_content(p.member_id)), '' order by p.path collate "C")
-            from iucore.fn_iu_pieces_at(v_collection_id, v_as_of) as p
-            left join iucore.unit_content as c on c.content_sha256 = p.content_sha256
+            select string_agg(coalesce(s.body, iucore.fn_iu_refuse_content(s.member_id)), '')
+            from (
+                select c.body, p.member_id,
+                    sum(c.byte_length) over (order by p.path collate "C" rows unbounded preceding) as bytes
+                from iucore.fn_iu_pieces_at(v_collection_id, v_as_of) as p
+                left join iucore.unit_content as c on c.content_sha256 = p.content_sha256
+            ) as s
+            where s.bytes is null or s.bytes <= v_limit or iucore.fn_iu_assert_render(p_key, 1, s.bytes)
         ), '');
     end if;
-    -- The window function both sorts the bodies and stops before a text that is too large is built.
     return coalesce((
         select string_agg(coalesce(s.body, iucore.fn_iu_refuse_content(s.member_id)), '')
         from (
-            select c.body, m.member_id, sum(c.byte_length) over (order by m.rank collate "C" rows unbounded preceding) as bytes
+            select c.body, m.member_id,
+                sum(c.byte_length) over (order by m.rank collate "C" rows unbounded preceding) as bytes
             from iucore.fn_iu_members_at(v_collection_id, v_as_of) as m
             left join iucore.unit_content as c on c.content_sha256 = m.content_sha256
         ) as s

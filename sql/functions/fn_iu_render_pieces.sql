@@ -15,6 +15,8 @@ returns table (
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
+set random_page_cost = 1.1
+set jit = off
 as $$
 -- The same text as fn_iu_render, one row for each piece in order: to stream it, or to see where each byte comes from.
 -- Raises: IU003, IU008, IU018, IU026 (for the number of pieces), IU033.
@@ -23,7 +25,7 @@ declare
     v_collection_id uuid := iucore.fn_iu_collection_id(p_key, v_as_of);
 begin
     perform iucore.fn_iu_assert_render(p_key, m.pieces, 0)
-    from iucore.fn_iu_collection_measure(v_collection_id, v_as_of) as m;
+    from iucore.fn_iu_collection_measure(v_collection_id, v_as_of, p_bytes => false) as m;
     return query
     select k.key, p.member_id, u.address, p.version, encode(p.content_sha256, 'hex'), c.byte_length::bigint,
         coalesce(c.body, iucore.fn_iu_refuse_content(p.member_id))

@@ -789,7 +789,7 @@ def test_attributes_at_the_limit(db: Database) -> None:
 
 
 def test_numbers_that_the_server_cannot_hold(db: Database) -> None:
-    db.refuses("IU015", "create_many", pieces=ESCAPED_NUL % (*PLAIN[:4], '{"k": 1e999999}'))
+    db.refuses("IU019", "create_many", pieces=ESCAPED_NUL % (*PLAIN[:4], '{"k": 1e999999}'))
 
 
 def test_json_too_deep_for_the_server(db: Database) -> None:

@@ -1,4 +1,8 @@
-create or replace function iucore.fn_iu_collection_measure(p_collection_id uuid, p_as_of bigint default null)
+create or replace function iucore.fn_iu_collection_measure(
+    p_collection_id uuid,
+    p_as_of bigint default null,
+    p_bytes boolean default true
+)
 returns table (pieces numeric, bytes numeric, depth integer)
 language plpgsql
 stable
@@ -8,7 +12,8 @@ set enable_mergejoin = off
 set jit = off
 as $$
 -- How much a render would be, without expanding it: level by level, each distinct collection once with the number of
--- ways that lead to it. A nest that doubles at each level costs no more than a list.
+-- ways that lead to it; without p_bytes only the pieces are counted (bytes is 0). A nest that doubles at each level costs
+-- no more than a list.
 -- Settings: the planner cannot know the size of the collections of a level; index lookups grow with the members, hash
 -- joins with the pool.
 -- Raises: IU027, so that damage cannot make a read endless.
@@ -31,7 +36,7 @@ begin
             select m.child_id, l.ways, c.byte_length
             from unnest(v_ids, v_ways) as l (id, ways)
             cross join lateral iucore.fn_iu_members_at(l.id, p_as_of) as m
-            left join iucore.unit_content as c on c.content_sha256 = m.content_sha256
+            left join iucore.unit_content as c on c.content_sha256 = case when p_bytes then m.content_sha256 end
         ),
         children as (
             select l.child_id, sum(l.ways) as ways from level as l where l.child_id is not null group by l.child_id

@@ -61,6 +61,7 @@ drop function iucore.fn_iu_assert_render;
 drop function iucore.fn_iu_collection_measure;
 drop function iucore.fn_iu_pieces_at;
 drop function iucore.fn_iu_members_at;
+drop function iucore.fn_iu_is_open;
 drop function iucore.fn_iu_as_of;
 drop function iucore.fn_iu_collection_id;
 drop view iucore.v_collection;

@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 106 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 107 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0003.
 do $iu_verify_0003$
 declare
@@ -64,7 +64,7 @@ begin
             ('49572720dcec43852848ce5cbba82d0a', 'function', 'iucore.fn_iu_collection_history(text)'),
             ('9f64ed27c80d1a2dc1fd7a066765b81d', 'function', 'iucore.fn_iu_collection_id(text, bigint)'),
             ('b9daf3230279d34b982cf0b15e2682fc', 'function', 'iucore.fn_iu_collection_list(text, text, bigint)'),
-            ('7c776bec34dd4658e069ebebfefe5fd2', 'function', 'iucore.fn_iu_collection_measure(uuid, bigint)'),
+            ('605ce85eb87c522bf09abb140224d53d', 'function', 'iucore.fn_iu_collection_measure(uuid, bigint, boolean)'),
             ('8b4d024993c095c8f56fc1dce8c7f7ee', 'function', 'iucore.fn_iu_collection_members(text, bigint, timestamp with time zone)'),
             ('7540a77f8d6416043ec72d9d725a0a03', 'function', 'iucore.fn_iu_collection_pin(text, text, text, bigint, text, text)'),
             ('eecb89e682db68f0da270038a85ead04', 'function', 'iucore.fn_iu_collection_rebalance(text, text, text, text)'),
@@ -78,21 +78,22 @@ begin
             ('0ef5d3082e89a81fa6f8cd8e543e6324', 'function', 'iucore.fn_iu_composer_close(uuid, text, bigint, text, jsonb, bigint, text, bigint, boolean)'),
             ('f0c269c20bc561ae5640c6d7ce5d358e', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb, boolean)'),
             ('71907a65481bff6c6e118c38c2562855', 'function', 'iucore.fn_iu_is_nested(text, text)'),
+            ('54c80bf588131455180f3b36ca3e703b', 'function', 'iucore.fn_iu_is_open(bigint, bigint, bigint)'),
             ('8a1a9a328cdb94444fdecae9ae1d264d', 'function', 'iucore.fn_iu_member_address(iucore.collection_member)'),
             ('688ea1915af333ec3b3991c837830b2c', 'function', 'iucore.fn_iu_member_find(uuid, text)'),
             ('bd0c3c534f37c2a08ef3d8f45aa2359b', 'function', 'iucore.fn_iu_member_put(iucore.collection_member, bigint)'),
             ('883b118a00ddb1bc76d8ce14bde104eb', 'function', 'iucore.fn_iu_members_at(uuid, bigint)'),
             ('2a9ad59e713e46f8e0dd93029d98c6e0', 'function', 'iucore.fn_iu_mermaid_text(text)'),
             ('e0a1f83c350ae06980f232540308557a', 'function', 'iucore.fn_iu_nesting_lock()'),
-            ('aab304fdc0c07129ffaab1a392d7f60d', 'function', 'iucore.fn_iu_pieces_at(uuid, bigint)'),
+            ('3c9aaa623c04ffc99752ff0b64aa03e7', 'function', 'iucore.fn_iu_pieces_at(uuid, bigint)'),
             ('57cd2eadc41e928a21472fc739d19ed8', 'function', 'iucore.fn_iu_rank_at(uuid, text, text, bigint, bigint)'),
             ('26b23264a99b9f1fa46ea4d1ae8137d2', 'function', 'iucore.fn_iu_rank_between(text, text)'),
             ('48a95854bf7646f7a4116a1189e27b40', 'function', 'iucore.fn_iu_rank_decode(text)'),
             ('d458fc19faf57c022971980f26da284c', 'function', 'iucore.fn_iu_rank_encode(bigint)'),
             ('e3ca6d63473a1015ee8c8d0e11767f3b', 'function', 'iucore.fn_iu_ranks_spread(uuid, bigint)'),
             ('f55cc407f472f4d733b70f4d05d48940', 'function', 'iucore.fn_iu_refuse_content(bigint)'),
-            ('6c8a931e038d0666d988045c68c61d2e', 'function', 'iucore.fn_iu_render(text, bigint, timestamp with time zone)'),
-            ('db1e4da6ec06de78c3f391bc4a77b996', 'function', 'iucore.fn_iu_render_pieces(text, bigint, timestamp with time zone)'),
+            ('a611308ed7728af0e27e1301e361d73e', 'function', 'iucore.fn_iu_render(text, bigint, timestamp with time zone)'),
+            ('321bdb40aa1b2853978a37372e4f9c50', 'function', 'iucore.fn_iu_render_pieces(text, bigint, timestamp with time zone)'),
             ('14d983cbb6ad1e786b06adcc869cb2b1', 'function', 'iucore.fn_iu_render_workflow(text, text, bigint, timestamp with time zone)'),
             ('3a910467234290cfde97c76e0139efe4', 'function', 'iucore.fn_iu_standing_in(uuid, uuid)'),
             ('f399c8ac24cf6f690244ea2a35e8abca', 'function', 'iucore.fn_iu_step_set(text, text, text, text, jsonb, text, text)'),

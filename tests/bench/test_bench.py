@@ -1,0 +1,106 @@
+"""The harness at tiny sizes: what it prints is whole, and the pairs store the same rows. Never a time."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+
+from _bench import harness
+from _bench.archive import NAME
+from _bench.jobs import JOBS
+from _bench.server import Bench, Sizes
+
+TINY = Sizes(
+    rounds=1,
+    births=3,
+    clients=(1, 2),
+    many=(5, 20),
+    pieces=(2, 10),
+    nest=(2, 3),
+    calls=4,
+    document=10,
+    inserts=20,
+    moves=10,
+    edge=5,
+    starts=1,
+)
+
+
+@pytest.fixture
+def bench(url: str, tmp_path: Path) -> Bench:
+    with tarfile.open(tmp_path / NAME, "w:xz") as packed:
+        for name, text in (("a.md", "# A\n\nOne.\n"), ("b/c.md", "Two.\r\n\n# C\n"), ("d.png", "no document")):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            packed.addfile(member, io.BytesIO(text.encode()))
+    return Bench(url, TINY, own=False, corpora=tmp_path)
+
+
+def test_every_job_gives_whole_lines(bench: Bench):
+    lines = []
+    for name, job in JOBS.items():
+        made = list(job(bench))
+        assert made, name
+        lines += made
+    for line in lines:
+        assert line.job and line.case and line.beside
+        assert 0 < line.low <= line.ratio <= line.high
+        assert line.reads in ("share", "times")
+    assert len({(line.job, line.case) for line in lines}) == len(lines)
+    whole = next(line for line in lines if line.job == "archive")
+    assert whole.note.startswith("2/2 identical, 3 pieces")
+
+    assert len(harness.as_table(lines).splitlines()) == len(lines) + 1
+    assert len({row.count("|") for row in harness.as_markdown(lines).splitlines()}) == 1
+    assert len(json.loads(harness.as_json("about", lines))["lines"]) == len(lines)
+
+
+@pytest.mark.parametrize("job", ["birth", "create_many"])
+def test_pairs_store_the_same_rows(bench: Bench, job: str):
+    list(JOBS[job](bench))
+    with bench.database() as database, database.admin() as connection:
+        assert database.differences() == 0
+        counts = {
+            schema: connection.execute(
+                f"select (select count(*) from {schema}.information_unit), (select count(*) from {schema}.unit_version),"
+                f" (select count(*) from {schema}.unit_content), (select count(*) from {schema}.change)"
+            ).fetchone()
+            for schema in ("iucore", "beside")
+        }
+        assert counts["iucore"] == counts["beside"] and counts["iucore"] > (0, 0, 0, 0)
+        connection.execute("update beside.unit_version set title = 'Another' where ctid = '(0,1)'")
+        assert database.differences() == 2
+
+
+def test_the_tables_beside_are_the_same_tables(bench: Bench):
+    with bench.database() as database:
+        database.clone_tables()
+        with database.admin() as connection:
+            facts = [
+                {
+                    (table, definition.replace(f"{schema}.", ""))
+                    for table, definition in connection.execute(
+                        "select conrelid::regclass::text, pg_get_constraintdef(oid) from pg_constraint"
+                        f" where connamespace = '{schema}'::regnamespace and contype <> 'n'"
+                        " union all select tablename, regexp_replace(indexdef, 'INDEX [^ ]+ ON', 'INDEX ON')"
+                        f" from pg_indexes where schemaname = '{schema}'"
+                    )
+                    for table in [table.replace(f"{schema}.", "")]
+                }
+                for schema in ("iucore", "beside")
+            ]
+    assert facts[0] - facts[1] == set()
+    assert facts[1] - facts[0] == set()
+
+
+def test_without_the_archive_the_job_says_so(bench: Bench, tmp_path: Path):
+    (tmp_path / NAME).unlink()
+    with pytest.raises(harness.Skipped, match="IUCORE_CORPORA"):
+        list(JOBS["archive"](bench))
