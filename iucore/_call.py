@@ -27,13 +27,13 @@ class Call:
         return f"select * from iucore.{self.function}({named})"  # noqa: S608 (names are ours, values are bound)
 
     def script(self) -> str:
-        """The statement with literals quoted by the driver, ready to paste into psql.
+        """The statement with literals, ready to paste into psql.
 
         >>> Call("fn_iu_show", {"p_address": "a/it's", "p_version": None}).script()
         "select * from iucore.fn_iu_show(p_address => 'a/it''s', p_version => null);"
         """
         named = ", ".join(f"{name} => {_literal(value)}" for name, value in self.arguments.items())
-        return f"select * from iucore.{self.function}({named});"  # noqa: S608 (values are quoted by the driver)
+        return f"select * from iucore.{self.function}({named});"  # noqa: S608 (values are quoted)
 
 
 class Recorder:
@@ -49,8 +49,6 @@ class Recorded(Exception):  # noqa: N818  (a signal to the caller that recorded,
 
 
 def _literal(value: Any) -> str:
-    from psycopg2.extensions import QuotedString
-
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -59,9 +57,9 @@ def _literal(value: Any) -> str:
         return str(value)
     if isinstance(value, list | tuple):
         return f"array[{', '.join(_literal(item) for item in value)}]::text[]"
-    quoted = QuotedString(str(value))
-    quoted.encoding = "utf-8"
-    return str(quoted.getquoted().decode("utf-8")).strip()
+    # Not by the driver: without a connection it cannot know how the server reads backslashes. E'' reads them one way.
+    quoted = str(value).replace("'", "''")
+    return "e'" + quoted.replace("\\", "\\\\") + "'" if "\\" in quoted else f"'{quoted}'"
 
 
 def _translated(error: Exception) -> errors.IucoreError | None:
@@ -80,15 +78,15 @@ def _translated(error: Exception) -> errors.IucoreError | None:
     )
 
 
-def execute(connection: Connection | Recorder, call: Call) -> CursorResult[Any]:
-    """Run one call. Unknown SQLSTATEs pass through as SQLAlchemy raises them."""
+def execute(connection: Connection | Recorder, call: Call, **options: Any) -> CursorResult[Any]:
+    """Run one call, with options of the statement. Unknown SQLSTATEs pass through as SQLAlchemy raises them."""
     if isinstance(connection, Recorder):
         connection.calls.append(call)
         raise Recorded
     from sqlalchemy.exc import DBAPIError
 
     try:
-        return connection.exec_driver_sql(call.statement(), dict(call.arguments))
+        return connection.exec_driver_sql(call.statement(), dict(call.arguments), execution_options=options)
     except DBAPIError as error:
         own = _translated(error)
         if own is None:
@@ -119,6 +117,6 @@ def stream(
     connection: Connection, shape: Callable[..., Row], function: str, arguments: Mapping[str, Any], *, batch: int = 500
 ) -> Iterator[Row]:
     """Rows through a server-side cursor: memory stays bounded by ``batch`` rows."""
-    streaming = connection.execution_options(stream_results=True, max_row_buffer=batch)
-    for row in execute(streaming, Call(function, arguments)):
+    # Options of the statement: those of Connection.execution_options would stay with the caller's connection.
+    for row in execute(connection, Call(function, arguments), stream_results=True, max_row_buffer=batch):
         yield shape(*row)

@@ -445,12 +445,15 @@ def list_pieces(
     return _call.rows(connection, ListedPiece, "fn_iu_list", named)
 
 
-def find_content(connection: Connection | _call.Recorder, *, sha256: Sequence[str]) -> list[FoundContent]:
+def find_content(
+    connection: Connection | _call.Recorder, *, sha256: Sequence[str], kind: str | None = None
+) -> list[FoundContent]:
     """Active pieces whose head has one of these contents, at most one for each. Calls ``fn_iu_find_content``.
 
     Args:
         connection: of the caller.
         sha256: digests of the bodies in UTF-8, in hex.
+        kind: only pieces of this kind.
 
     Raises:
         InvalidError: IU012, IU013.
@@ -460,7 +463,7 @@ def find_content(connection: Connection | _call.Recorder, *, sha256: Sequence[st
     >>> [found.address for found in units.find_content(connection, sha256=[digest])]
     ['guide/one']
     """
-    named = _check.arguments({"p_sha256": list(sha256)})
+    named = _check.arguments({"p_sha256": list(sha256), "p_kind": kind})
     return _call.rows(connection, FoundContent, "fn_iu_find_content", named)
 
 

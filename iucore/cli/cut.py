@@ -65,7 +65,7 @@ def cut(
 
     A dry run unless --apply is given. All documents or none are stored.
     """
-    from iucore import _call, units
+    from iucore import _call
     from iucore.errors import InvalidError
     from iucore.textcode import cut as cutter
 
@@ -103,9 +103,7 @@ def cut(
     else:
         known: dict[str, str] | None = None
         if reuse:
-            bodies = sorted({piece.sha256 for document in plan.documents for piece in document.pieces})
-            found = context.read(units.find_content, sha256=bodies)
-            known = {each.content_sha256: each.address for each in found}
+            known = context.read(cutter.reusable, plan=plan, kind=kind)
             reused = plan.reused(known)
         if context.recorder is not None:
             calls = plan.calls(reason=reason or "", kind=kind, actor=actor, request_key=request_key, reuse=known)

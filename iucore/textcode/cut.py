@@ -1,7 +1,7 @@
 """Cut documents into pieces at their structure, losing no byte.
 
-Everything here is pure but ``discover`` and ``read_paths``, which read files, and ``apply``, which runs a plan's governed
-calls in the caller's transaction.
+Everything here is pure but ``discover`` and ``read_paths``, which read files, and ``reusable`` and ``apply``, which run
+governed calls in the caller's transaction.
 """
 
 from __future__ import annotations
@@ -346,8 +346,8 @@ def check_address(address: str) -> None:
             "malformed address",
             sqlstate="IU010",
             detail=repr(address),
-            hint="Segments of A-Z a-z 0-9 - . _ ~ and %XX, joined by '/'; none empty, '.' or '..'; nothing encoded that "
-            "needs no encoding, no %2F or %00.",
+            hint="Segments of A-Z a-z 0-9 - . _ ~ and %XX, joined by '/'; none empty, '.' or '..'; nothing encoded "
+            "that needs no encoding, no %2F or %00.",
         )
 
 
@@ -929,10 +929,10 @@ def apply(
     request_key: str | None = None,
     reuse: bool = False,
 ) -> Applied:
-    """Give birth to the pieces of a plan and compose its documents, all or nothing within the caller's transaction.
+    r"""Give birth to the pieces of a plan and compose its documents, all or nothing within the caller's transaction.
 
-    Calls ``fn_iu_create_many`` and ``fn_iu_collection_create``; with ``reuse`` first ``fn_iu_find_content``: a body that
-    an active piece has at its head already, or that an earlier piece of the plan has, is not born again.
+    Calls ``fn_iu_create_many`` and ``fn_iu_collection_create``. With ``reuse`` a body is not born again that an active
+    piece of the kind has at its head (``reusable``), or that an earlier piece of the plan has.
 
     Raises:
         InvalidError: the plan has bad files and was not read with ``keep_going``; and as ``units.create_many`` and
@@ -944,14 +944,21 @@ def apply(
     Applied(born=1, reused=0, collections=1)
     """
     plan.check()
-    known: dict[str, str] | None = None
-    if reuse:
-        bodies = sorted({piece.sha256 for document in plan.documents for piece in document.pieces})
-        known = {found.content_sha256: found.address for found in units.find_content(connection, sha256=bodies)}
+    known = reusable(connection, plan, kind=kind) if reuse else None
     for call in plan.calls(reason=reason, kind=kind, actor=actor, request_key=request_key, reuse=known):
         _call.execute(connection, call)
     reused = 0 if known is None else plan.reused(known)
     return Applied(plan.pieces - reused, reused, sum(len(document.compositions) for document in plan.documents))
+
+
+def reusable(connection: Connection, plan: Plan, *, kind: str = "text") -> dict[str, str]:
+    """Which bodies of a plan active pieces of a kind have at their heads: sha256 (hex) to address.
+
+    Calls ``fn_iu_find_content``; the result is the ``reuse`` of ``Plan.calls``.
+    """
+    bodies = sorted({piece.sha256 for document in plan.documents for piece in document.pieces})
+    standing = units.find_content(connection, sha256=bodies, kind=kind)
+    return {found.content_sha256: found.address for found in standing}
 
 
 def _is_born(piece: Piece, standing: Mapping[str, str], reuse: Mapping[str, str] | None) -> bool:

@@ -14,7 +14,7 @@ Side = Callable[[], float | None]
 """Does the job once. Returns the seconds that count, or None when all of it counts."""
 
 Reads = Literal["share", "times"]
-"""``share``: the limit's time over ours; 1 is the limit, more is better. ``times``: our time over theirs; less is better."""
+"""``share``: the limit's time over ours, 1 is the limit, more is better. ``times``: ours over theirs, less is better."""
 
 
 @dataclass(frozen=True, slots=True)

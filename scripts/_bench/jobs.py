@@ -22,7 +22,6 @@ from _bench import archive, data
 from _bench.harness import DifferentError, Line, Side, Skipped, paired, with_growth
 from _bench.server import Bench, Database
 
-
 # --- birth ---------------------------------------------------------------------------------------------------------
 
 _CREATE = """

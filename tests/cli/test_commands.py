@@ -337,10 +337,10 @@ def test_render_to_a_file_and_a_folder(run: Run, tmp_path: Path) -> None:
     assert "(IU003)" in run("render", "nope", "-o", "new.md", code=1).stderr
     assert not (tmp_path / "new.md").exists() and not list(tmp_path.glob(".iucore-*"))
     make(run, "p")
-    run("collection", "create", "docs/%2e%2E", "--title", "X", "--piece", "p", "-m", "r", code=1)
-    run("collection", "create", "docs/%41", "--title", "X", "--piece", "p", "-m", "r")
-    assert "(IU031)" in run("render", "--prefix", "docs", "--to", "out2", code=1).stderr
-    assert not (tmp_path / "out2").exists()
+    run("collection", "create", "docs/%2E%2E", "--title", "X", "--piece", "p", "-m", "r", code=1)
+    run("collection", "create", "docs/one.md/below", "--title", "X", "--piece", "p", "-m", "r")
+    assert "(IU031)" in run("render", "--prefix", "docs", "--to", "out", code=1).stderr
+    assert (tmp_path / "out" / "one.md").read_bytes() == AWKWARD.encode()
 
 
 # --- cut -------------------------------------------------------------------------------------------------------------

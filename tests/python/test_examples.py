@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 from iucore import axes, collections, units
+from iucore.textcode import cut
 
 CONCEPTS = {"units": units, "collections": collections, "axes": axes}
 PURE = ["_call", "_check", "_target", "errors", "inventory"]
@@ -32,6 +33,11 @@ def test_examples_of_concepts(name: str, connection: Connection) -> None:
     functions = {key for key, value in vars(CONCEPTS[name]).items() if callable(value) and key[0].islower()}
     own = {key for key in functions if getattr(CONCEPTS[name], key).__module__ == f"iucore.{name}"}
     assert own <= documented
+
+
+def test_examples_of_the_cutter(connection: Connection) -> None:
+    failed, attempted = doctest.testmod(cut, extraglobs={"connection": connection}, optionflags=FLAGS)
+    assert attempted and not failed
 
 
 @pytest.mark.parametrize("name", PURE)

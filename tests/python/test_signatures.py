@@ -23,6 +23,7 @@ INTERNAL = {
     "fn_iu_is_address",
     "fn_iu_is_attributes",
     "fn_iu_is_name",
+    "fn_iu_is_open",
     "fn_iu_limit",
     "fn_iu_members_at",
     "fn_iu_mermaid_text",

@@ -39,7 +39,7 @@ def test_wheel_alone(wheel: Path, tmp_path: Path, new_database: Callable[..., st
     url = new_database()
     away = tmp_path / "away from the checkout"
     away.mkdir()
-    (away / "note.md").write_bytes("# Note\r\n\r\nText.\r\n".encode())
+    (away / "note.md").write_bytes(b"# Note\r\n\r\nText.\r\n")
     environment = os.environ | {"PYTHONPATH": str(wheel), "IUCORE_DATABASE_URL": url}
 
     def iucore(*arguments: str) -> bytes:

@@ -85,7 +85,7 @@ begin
         join born as b on b.unit_id = i.unit_id
     )
     -- A piece that was not born has a fault, or its address is taken.
-    select i.ordinality, coalesce(b.unit_id, iucore.fn_iu_refuse_pieces(p_pieces)), i.address, 1::bigint,
+    select i.ordinality, coalesce(b.unit_id, iucore.fn_iu_refuse_pieces(p_pieces, v_change.change_id)), i.address, 1::bigint,
         encode(i.sha256, 'hex'), v_change.change_id
     from input as i
     left join born as b on b.unit_id = i.unit_id

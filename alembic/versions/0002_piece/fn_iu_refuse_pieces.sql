@@ -1,4 +1,4 @@
-create or replace function iucore.fn_iu_refuse_pieces(p_pieces json)
+create or replace function iucore.fn_iu_refuse_pieces(p_pieces json, p_change_id bigint)
 returns uuid
 language plpgsql
 volatile
@@ -6,7 +6,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Says which piece of a list was refused and why: the first with a fault of its own, else the first whose address is
 -- taken or stands twice in the list. Internal: called when fn_iu_create_many has refused already; volatile, so that it
--- sees the address that another session has taken meanwhile.
+-- sees the address that another session has taken meanwhile, and leaves out what the refused call itself bore.
 -- Raises: IU005, IU010, IU011, IU014, IU015, IU032, IU201.
 declare
     v_piece record;
@@ -40,7 +40,7 @@ begin
         select p.address, p.ordinality, count(*) over (partition by p.address) as times
         from rows from (json_to_recordset(p_pieces) as (address text)) with ordinality as p
     ) as p
-    left join iucore.information_unit as u on u.address = p.address
+    left join iucore.information_unit as u on u.address = p.address and u.change_id <> p_change_id
     where p.times > 1 or u.unit_id is not null
     order by p.ordinality
     limit 1;
