@@ -14,7 +14,7 @@ Side = Callable[[], float | None]
 """Does the job once. Returns the seconds that count, or None when all of it counts."""
 
 Reads = Literal["share", "times"]
-"""``share``: the limit's time over ours, 1 is the limit, more is better. ``times``: ours over theirs, less is better."""
+"""``share``: the limit's time over ours, 1 is limit, more is better; ``times``: ours over theirs, less is better."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,13 @@ def paired(
     note: str = "",
 ) -> Line:
     """Run ours, theirs, ours, theirs, ...: one round to warm up, then ``rounds`` that count."""
-    spent = [(seconds(ours), seconds(theirs)) for _ in range(rounds + 1)][1:]
+    # No pause of the garbage collector in the middle of one side.
+    gc.collect()
+    gc.disable()
+    try:
+        spent = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 1)][1:]
+    finally:
+        gc.enable()
     ratios = [b / a if reads == "share" else a / b for a, b in spent]
     return Line(
         job,
@@ -73,16 +79,10 @@ def paired(
     )
 
 
-def seconds(side: Side) -> float:
-    """What one run took, without a pause of the garbage collector in it."""
-    gc.collect()
-    gc.disable()
-    try:
-        began = time.perf_counter()
-        own = side()
-        return time.perf_counter() - began if own is None else own
-    finally:
-        gc.enable()
+def _seconds(side: Side) -> float:
+    began = time.perf_counter()
+    own = side()
+    return time.perf_counter() - began if own is None else own
 
 
 def with_growth(lines: Sequence[Line]) -> list[Line]:

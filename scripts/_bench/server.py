@@ -113,7 +113,11 @@ class Database:
     def settle(self) -> None:
         """Statistics and visibility as after a quiet night, and nothing left to write."""
         with self.admin() as connection:
-            connection.execute("vacuum analyze")
+            tables = connection.execute(
+                "select string_agg(oid::regclass::text, ', ') from pg_class"
+                " where relnamespace = 'iucore'::regnamespace and relkind = 'r'"
+            ).fetchone()
+            connection.execute(f"vacuum (analyze) {tables[0]}")  # type: ignore[index]
             connection.execute("checkpoint")
 
     def clone_tables(self) -> None:

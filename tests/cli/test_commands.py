@@ -361,9 +361,11 @@ def test_cut(run: Run, tmp_path: Path, connection: Connection) -> None:
     run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "import", "--request-key", "k", "--kind", "policy")
     taken = run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "again", code=5)
     assert "(IU201)" in taken.stderr
-    dry = run("cut", "b.md", "--prefix", "docs", "--reuse")
+    other = run("cut", "b.md", "--prefix", "docs", "--reuse")
+    assert "(1 born, 0 used again)" in other.stderr, "a piece of another kind was used"
+    dry = run("cut", "b.md", "--prefix", "docs", "--reuse", "--kind", "policy")
     assert "(0 born, 1 used again)" in dry.stderr
-    run("cut", "b.md", "--prefix", "docs", "--reuse", "--apply", "-m", "r")
+    run("cut", "b.md", "--prefix", "docs", "--reuse", "--kind", "policy", "--apply", "-m", "r")
     connection.rollback()
     assert len(units.list_pieces(connection, kind="policy")) == 2 == len(units.list_pieces(connection))
     assert run("render", "docs/b.md").stdout == "# A\n\nsame\n\n"
