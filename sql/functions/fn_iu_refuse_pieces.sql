@@ -4,8 +4,8 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
--- Says which piece of a list was refused and why: the first with a fault of its own, else the first whose address is
--- taken or stands twice in the list. Internal: called when fn_iu_create_many has refused already; volatile, so that it
+-- Says which piece of a list was refused and why: the first with a fault of its own, else the first whose address
+-- stands twice in the list, else the first whose address is taken. Internal: called when fn_iu_create_many has refused already; volatile, so that it
 -- sees the address that another session has taken meanwhile, and leaves out what the refused call itself bore.
 -- Raises: IU005, IU010, IU011, IU014, IU015, IU032, IU201.
 declare
@@ -35,17 +35,25 @@ begin
         end;
     end loop;
 
-    select p.address, p.ordinality, p.times into v_piece
+    select p.address, p.ordinality, ' (address twice in this call)' as twice into v_piece
     from (
         select p.address, p.ordinality, count(*) over (partition by p.address) as times
         from rows from (json_to_recordset(p_pieces) as (address text)) with ordinality as p
     ) as p
-    left join iucore.information_unit as u on u.address = p.address and u.change_id <> p_change_id
-    where p.times > 1 or u.unit_id is not null
+    where p.times > 1
     order by p.ordinality
     limit 1;
-    perform iucore.fn_iu_refuse_address(v_piece.address, format('piece %s of %s%s; ', v_piece.ordinality, v_count,
-        case when v_piece.times > 1 then ' (address twice in this call)' end));
+    if not found then
+        -- Locked, so that it is still there when the caller reads the refusal.
+        select p.address, p.ordinality, '' as twice into v_piece
+        from rows from (json_to_recordset(p_pieces) as (address text)) with ordinality as p
+        join iucore.information_unit as u on u.address = p.address and u.change_id <> p_change_id
+        order by p.ordinality
+        limit 1
+        for key share of u;
+    end if;
+    perform iucore.fn_iu_refuse_address(v_piece.address,
+        format('piece %s of %s%s; ', v_piece.ordinality, v_count, v_piece.twice));
     return null;
 end
 $$;
