@@ -400,7 +400,7 @@ def ranks(bench: Bench) -> Iterator[Line]:
     with bench.database() as database, database.author("off") as connection:
         first, last, *others = data.load(connection, "ranks", sizes.inserts + 2)
         data.compose(connection, "ranks/one", data.of_pieces([first, last]))
-        # Other rows in the table, so that its statistics are those of a database in use.
+        # Other rows in the table, so that plans kept by the session are those of a database in use.
         data.compose(connection, "ranks/other", data.of_pieces(others))
         database.settle()
         source = random.Random("ranks")

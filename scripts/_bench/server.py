@@ -111,8 +111,19 @@ class Database:
             yield connection
 
     def settle(self) -> None:
-        """Statistics and visibility as after a quiet night, and nothing left to write."""
+        """A database in use, as after a quiet night: changes and collections of others, statistics, nothing to write.
+
+        Foreign keys keep the plan that they had first in a session; in an empty database that would be a scan.
+        """
         with self.admin() as connection:
+            connection.execute(
+                "select count(*) from generate_series(1, 1000) as n, lateral iucore.fn_iu_create("
+                "'others/' || n || '/' || txid_current(), 'text', 'Other', 'Other ' || n, 'scripts/bench')"
+            )
+            connection.execute(
+                "select count(*) from generate_series(1, 100) as n, lateral iucore.fn_iu_collection_create("
+                "'others/' || n || '/' || txid_current(), 'file', 'Other', 'scripts/bench')"
+            )
             tables = connection.execute(
                 "select string_agg(oid::regclass::text, ', ') from pg_class"
                 " where relnamespace = 'iucore'::regnamespace and relkind = 'r'"

@@ -5,8 +5,9 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 -- Says which piece of a list was refused and why: the first with a fault of its own, else the first whose address
--- stands twice in the list, else the first whose address is taken. Internal: called when fn_iu_create_many has refused already; volatile, so that it
--- sees the address that another session has taken meanwhile, and leaves out what the refused call itself bore.
+-- stands twice in the list, else the first whose address is taken. Internal: called when fn_iu_create_many has refused
+-- already; volatile, so that it sees the address that another session has taken meanwhile, and leaves out what the
+-- refused call itself bore.
 -- Raises: IU005, IU010, IU011, IU014, IU015, IU032, IU201.
 declare
     v_piece record;

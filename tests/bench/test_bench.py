@@ -51,7 +51,9 @@ def test_every_job_gives_whole_lines(bench: Bench):
         lines += made
     for line in lines:
         assert line.job and line.case and line.beside
-        assert 0 < line.low <= line.ratio <= line.high
+        assert 0 <= line.low <= line.ratio <= line.high
+        # Rows this few may fit into free space.
+        assert line.low > 0 or line.case == "bytes in the database"
         assert line.reads in ("share", "times")
     assert len({(line.job, line.case) for line in lines}) == len(lines)
     whole = next(line for line in lines if line.job == "archive")

@@ -30,7 +30,7 @@ class Database:
         ((value,),) = self.query(statement, arguments)
         return value
 
-    def call(self, name: str, **arguments: Any) -> list[Row]:
+    def call(self, name: str, /, **arguments: Any) -> list[Row]:
         """`select * from iucore.fn_iu_<name>(p_... => ...)`; writers get a reason when none is given."""
         if name in WRITERS:
             arguments.setdefault("reason", "test")
@@ -45,7 +45,7 @@ class Database:
         with self.connection.cursor(row_factory=dict_row) as cursor:
             return cursor.execute(statement, values).fetchall()
 
-    def one(self, name: str, **arguments: Any) -> Row:
+    def one(self, name: str, /, **arguments: Any) -> Row:
         """The one row of a call."""
         (row,) = self.call(name, **arguments)
         return row
@@ -92,7 +92,7 @@ class Database:
         )
         return dict(self.connection.execute(statement).fetchall())
 
-    def refuses(self, code: str, name: str, **arguments: Any) -> psycopg.Error:
+    def refuses(self, code: str, name: str, /, **arguments: Any) -> psycopg.Error:
         """The call ends with this SQLSTATE, in the shape of all errors, and no table has a row more or less."""
         before = self.counts()
         with pytest.raises(psycopg.Error) as caught:

@@ -89,10 +89,10 @@ CREATE_REFUSALS: dict[str, tuple[str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("name", CREATE_REFUSALS)
 @pytest.mark.parametrize("request_key", [None, "k"], ids=["plain", "with a request key"])
-def test_create_refuses(abc: Database, name: str, request_key: str | None) -> None:
+def test_create_refuses(shared: Database, name: str, request_key: str | None) -> None:
     code, change = CREATE_REFUSALS[name]
     arguments = {"key": "new", "kind": "file", "title": "T", "members": [], **change}
-    abc.refuses(code, "collection_create", **arguments, request_key=request_key)
+    shared.refuses(code, "collection_create", **arguments, request_key=request_key)
 
 
 def test_add_at_every_place(abc: Database) -> None:
@@ -424,7 +424,9 @@ def test_history_of_a_collection(abc: Database) -> None:
     ]
     assert (rows[2]["reason"], rows[2]["claimed_actor"], rows[2]["actor"]) == ("because", "Ann", "postgres")
     assert abc.one("collection_show", key="f")["head_change"] == rows[0]["change_id"]
-    assert [row["verb"] for row in abc.call("collection_history", key=abc.file("empty")["key"])] == ["collection_create"]
+    assert [row["verb"] for row in abc.call("collection_history", key=abc.file("empty")["key"])] == [
+        "collection_create"
+    ]
 
 
 def test_where_used(abc: Database) -> None:
@@ -492,8 +494,11 @@ def test_validate_finds_damage(abc: Database) -> None:
     for name in ("render", "render_pieces"):
         abc.refuses("IU033", name, key="f")
         abc.refuses("IU033", name, key="f", as_of_change=first_change(abc))
-    damage(abc, "update iucore.collection_member set pinned_version = 9 from iucore.information_unit as u "
-        "where u.unit_id = collection_member.unit_id and u.address = 'b'")
+    damage(
+        abc,
+        "update iucore.collection_member set pinned_version = 9 from iucore.information_unit as u "
+        "where u.unit_id = collection_member.unit_id and u.address = 'b'",
+    )
     assert ("error", "dangling_pin", "b") in findings(abc, "f")
     damage(abc, "delete from iucore.information_unit where address = 'c'")
     assert ("error", "missing", None) in findings(abc, "f")
@@ -588,7 +593,7 @@ def test_mermaid(abc: Database) -> None:
     lines = text.splitlines()
     assert lines[0] == "flowchart TD"
     assert '    s1["1. start: A"]' in lines
-    assert "    s1 -->|\"ok\"| s2" in lines
+    assert '    s1 -->|"ok"| s2' in lines
     assert any(re.fullmatch(r'    s1 -->\|"[^"<>`|]*\|?[^"<>`]*"\| s1', line) for line in lines)
     # Quotes only around a label, no markup and no directive inside one.
     for line in lines[1:]:
@@ -748,7 +753,7 @@ def test_axes_refuse(abc: Database) -> None:
     abc.refuses("IU003", "collection_axes", key="no")
 
 
-def test_bad_reasons_and_keys_of_composer_verbs(abc: Database) -> None:
+def test_bad_reasons_and_keys_of_composer_verbs(shared: Database) -> None:
     calls: dict[str, dict[str, Any]] = {
         "collection_add": {"key": "f", "member": "d"},
         "collection_remove": {"key": "f", "member": "a"},
@@ -761,10 +766,10 @@ def test_bad_reasons_and_keys_of_composer_verbs(abc: Database) -> None:
         "axis_refresh": {"key": "f"},
     }
     for verb, arguments in calls.items():
-        abc.refuses("IU016", verb, **arguments, reason="")
-        abc.refuses("IU017", verb, **arguments, actor="\n")
-        abc.refuses("IU017", verb, **arguments, request_key="")
+        shared.refuses("IU016", verb, **arguments, reason="")
+        shared.refuses("IU017", verb, **arguments, actor="\n")
+        shared.refuses("IU017", verb, **arguments, request_key="")
         if "key" in arguments and verb != "collection_create":
-            abc.refuses("IU003", verb, **{**arguments, "key": "no"})
+            shared.refuses("IU003", verb, **{**arguments, "key": "no"})
     with pytest.raises(psycopg.Error):
-        abc.call("collection_add", key="f", member="d", reason=None)
+        shared.call("collection_add", key="f", member="d", reason=None)

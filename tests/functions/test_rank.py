@@ -75,10 +75,13 @@ declare
 begin
     select min(member_id), max(member_id) into v_low, v_high from iucore.fn_iu_collection_members('f');
     for i in 1..{count} loop
-        select member_id into v_new from iucore.fn_iu_collection_add('f', case when i % 2 = 0 then 'p' else 'q' end, 'r', {place});
+        select member_id into v_new
+        from iucore.fn_iu_collection_add('f', case when i % 2 = 0 then 'p' else 'q' end, 'r', {place});
         {next};
         -- One transaction for all would keep every dead state of the collection's row.
         if i % 50 = 0 then commit; end if;
+        -- The server's autovacuum is off, and a plan made for an empty table is no plan for a full one.
+        if i in (100, 1000) then analyze iucore.collection_member, iucore.change; end if;
     end loop;
 end
 $$
@@ -103,9 +106,8 @@ EXPECTED: dict[str, Callable[[int], str]] = {
 
 
 @pytest.mark.parametrize("road", ROADS)
-def test_ten_thousand_inserts_at_one_place_keep_ranks_short(db: Database, road: str) -> None:
-    # The zigzag spreads all ranks now and then, which costs a row for each member.
-    count = 2_000 if road == "zigzag" else 10_000
+def test_thousands_of_inserts_at_one_place_keep_ranks_short(db: Database, road: str) -> None:
+    count = 10_000 if road == "descending" else 2_000
     db.piece("p", "p")
     db.piece("q", "q")
     db.file("f", "p", "q")
@@ -119,8 +121,8 @@ def test_ten_thousand_inserts_at_one_place_keep_ranks_short(db: Database, road: 
     assert different == members == count + 2
     assert db.render("f") == EXPECTED[road](count)
     assert db.render("f", as_of_change=early) == "pq"
-    # As of every hundredth change on the way, with the spreads in between.
-    for added in range(100, count, count // 20):
+    # As of moments on the way, with the spreads in between.
+    for added in range(100, count, count // 10):
         text = db.render("f", as_of_change=early + added)
         assert text == EXPECTED[road](added)
 
@@ -155,16 +157,16 @@ def linguistic(admin: psycopg.Connection[Any]) -> list[str]:
     """Options of databases whose default collation is not that of bytes."""
     options = []
     names = {name.lower() for (name,) in admin.execute("select collname from pg_collation where collprovider = 'c'")}
-    options += [f"lc_collate '{name}' lc_ctype '{name}' locale_provider libc" for name in ("en_US.utf8",) if name in names]
+    options += [
+        f"lc_collate '{name}' lc_ctype '{name}' locale_provider libc" for name in ("en_US.utf8",) if name in names
+    ]
     icu = admin.execute("select count(*) from pg_collation where collprovider = 'i' and collname = 'en-US-x-icu'")
     if icu.fetchone() == (1,):
         options.append("locale_provider icu icu_locale 'en-US' locale 'C'")
     return options
 
 
-def test_order_does_not_depend_on_the_locale(
-    new_database: Callable[..., str], admin: psycopg.Connection[Any]
-) -> None:
+def test_order_does_not_depend_on_the_locale(new_database: Callable[..., str], admin: psycopg.Connection[Any]) -> None:
     choices = linguistic(admin)
     if not choices:
         pytest.skip("this server has no linguistic collation")
@@ -172,7 +174,9 @@ def test_order_does_not_depend_on_the_locale(
         url = new_database(options)
         migrate.upgrade(url)
         place = make_url(url)
-        with psycopg.connect(host=place.host, port=place.port, user=place.username, dbname=place.database) as connection:
+        with psycopg.connect(
+            host=place.host, port=place.port, user=place.username, dbname=place.database
+        ) as connection:
             check_order(Database(connection))
 
 
@@ -195,7 +199,11 @@ def check_order(db: Database) -> None:
             moved = model[source]
             anchor = model[target]
             db.one(
-                "collection_reorder", key="f", member=f"@{members[source][0]}", at="after", anchor=f"@{members[target][0]}"
+                "collection_reorder",
+                key="f",
+                member=f"@{members[source][0]}",
+                at="after",
+                anchor=f"@{members[target][0]}",
             )
             del model[source]
             model.insert((target if target < source else target - 1) + 1, moved)

@@ -79,7 +79,7 @@ begin
             ('78491c086a3c875e2ed58e09527a7a75', 'function', 'iucore.fn_iu_piece_row(uuid, bigint, boolean)'),
             ('7fb241bcdd32b5c0441193f83625dbb0', 'function', 'iucore.fn_iu_refuse_address(text, text)'),
             ('b79ad263d785610431f55498b361e559', 'function', 'iucore.fn_iu_refuse_json(text, text, text)'),
-            ('a1d08b6e5476d73a2749efdf41c62f48', 'function', 'iucore.fn_iu_refuse_pieces(json, bigint)'),
+            ('1e60cd7d2c7faa8d076bafb649dc0ffa', 'function', 'iucore.fn_iu_refuse_pieces(json, bigint)'),
             ('fc990a98940c92a7ca963856f17615bf', 'function', 'iucore.fn_iu_refuse_unknown_piece(text)'),
             ('0d9405cae78f6621c38b13be23a228c2', 'function', 'iucore.fn_iu_show(text, bigint)'),
             ('c8c243db594d5e4301dab27b3ac5ea6a', 'function', 'iucore.fn_iu_unit_id(text)'),
