@@ -7,6 +7,8 @@ Settings, each as ``-x name=value``:
     lock_timeout    how long a statement may wait for a lock (5s)
     statement_timeout  how long a statement may run (15min)
     lose_rows=yes   let an undo lose rows
+    transaction=all one transaction for all revisions (each has its own): for going back, where a refusal at one
+                    revision must not leave the database at another
     verify=no       do not run a revision's verify.sql after it
 """
 
@@ -115,7 +117,7 @@ def configure(**options: Any) -> None:
     """What online and offline have in common."""
     context.configure(
         target_metadata=None,
-        transaction_per_migration=True,
+        transaction_per_migration=setting("transaction", "each") != "all",
         version_table=VERSION_TABLE,
         version_table_schema="public",
         on_version_apply=verify,
@@ -206,9 +208,9 @@ def alone(connection: Connection) -> Iterator[None]:
 
 
 def migrate(connection: Connection) -> None:
-    """Run the revisions, each in a transaction of its own, and commit it."""
+    """Run the revisions and commit them."""
     if connection.in_transaction():
-        raise util.CommandError("the connection is inside a transaction; each revision commits by itself")
+        raise util.CommandError("the connection is inside a transaction; migrations commit by themselves")
     with alone(connection):
         configure(connection=connection)
         with context.begin_transaction():

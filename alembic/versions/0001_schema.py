@@ -20,6 +20,7 @@ depends_on = None
 FILES = (
     "roles.sql",
     "schema.sql",
+    "version_table.sql",
     "fn_iu_limit.sql",
     "fn_iu_is_address.sql",
     "fn_iu_is_name.sql",

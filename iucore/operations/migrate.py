@@ -42,7 +42,7 @@ def upgrade(target: Engine | str, revision: str = "head", **settings: str) -> No
 
 
 def downgrade(target: Engine | str, revision: str, *, lose_rows: bool = False, **settings: str) -> None:
-    """Undo revisions, newest first, until ``revision`` (``"base"``: all of them) is the current one.
+    """Undo revisions, newest first, until ``revision`` (``"base"``: all of them) is the current one: all or none.
 
     Raises:
         iucore.errors.OperationError: IU903, rows would be lost and ``lose_rows`` is not given; and as ``upgrade``.
@@ -51,7 +51,7 @@ def downgrade(target: Engine | str, revision: str, *, lose_rows: bool = False, *
     _run(
         target,
         lambda config: command.downgrade(config, revision),
-        settings | {"lose_rows": "yes" if lose_rows else "no"},
+        settings | _back(lose_rows),
     )
 
 
@@ -93,7 +93,7 @@ def offline_sql(start: str | None = None, end: str = "head", *, lose_rows: bool 
     places = [order.index(_plain(revision)) for revision in (start or "base", end)]
     verb: Callable[..., None] = command.upgrade if places[0] <= places[1] else command.downgrade
     output = io.StringIO(newline="")
-    chosen = settings | {"lose_rows": "yes" if lose_rows else "no"}
+    chosen = settings | (_back(lose_rows) if verb is command.downgrade else {})
     with _alembic(chosen, output) as config:
         verb(config, f"{order[places[0]]}:{order[places[1]]}", sql=True)
     return output.getvalue()
@@ -115,6 +115,10 @@ def verify(connection: Connection) -> None:
     script = next((_paths.alembic_dir() / "versions").glob(f"{revision}_*/verify.sql")).read_bytes().decode("utf-8")
     with _translated():
         connection.exec_driver_sql(script, execution_options={"no_parameters": True})
+
+
+def _back(lose_rows: bool) -> dict[str, str]:
+    return {"lose_rows": "yes" if lose_rows else "no", "transaction": "all"}
 
 
 def _scripts() -> ScriptDirectory:

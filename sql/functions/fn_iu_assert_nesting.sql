@@ -25,7 +25,7 @@ begin
         raise exception using errcode = 'IU028', message = 'collection would contain itself',
             detail = (select format('%s in %s', c.key, p.key) from iucore.collection as c, iucore.collection as p
                 where c.collection_id = p_child_id and p.collection_id = p_parent_id),
-            hint = 'See where it stands with fn_iu_collection_where_used (iucore collection show).';
+            hint = 'See where it stands with fn_iu_collection_where_used (iucore collection where-used).';
     end if;
     if p_parent_id is not null then
         with recursive above as (

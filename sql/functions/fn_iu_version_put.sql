@@ -49,7 +49,7 @@ begin
         raise exception using errcode = 'IU202', message = 'piece has moved on',
             detail = format('address: %s, expected version: %s, head: %s', p_address,
                 coalesce(p_expected_version::text, 'none given'), v_unit.head_version),
-            hint = 'Look at the head with fn_iu_show, put your change on top of it, and give its version.';
+            hint = 'Look at the head with fn_iu_show (iucore piece show), put your change on top of it, and give its version.';
     end if;
     select v.title, v.lifecycle, v.attributes into v_head
     from iucore.unit_version as v

@@ -510,6 +510,32 @@ def test_validate_finds_damage(abc: Database) -> None:
     assert ("error", "hash_mismatch", "d") in findings(abc, "h")
 
 
+def test_a_cycle_by_damage_makes_no_reader_run_for_ever(abc: Database) -> None:
+    abc.file("g", "a")
+    abc.file("h", {"collection": "g"})
+    damage(
+        abc,
+        "insert into iucore.collection_member (member_id, collection_id, rank, child_id, opened_change)"
+        " select 99999, g.collection_id, 'b00', h.collection_id, h.change_id"
+        " from iucore.collection as g, iucore.collection as h where g.key = 'g' and h.key = 'h'",
+    )
+    abc.connection.execute("set statement_timeout = '2s'")
+    reads: list[tuple[str, dict[str, Any]]] = [
+        ("render", {"key": "g"}),
+        ("render", {"key": "g", "as_of_change": first_change(abc)}),
+        ("render_pieces", {"key": "h"}),
+        ("collection_show", {"key": "h"}),
+    ]
+    for name, arguments in reads:
+        with pytest.raises(psycopg.Error) as caught:
+            abc.call(name, **arguments)
+        assert str(caught.value.sqlstate).startswith("IU"), caught.value
+    assert {row["key"] for row in abc.call("where_used", address="a")} == {"f", "g", "h"}
+    assert {row["key"] for row in abc.call("collection_where_used", key="g")} == {"g", "h"}
+    abc.call("axis_refresh", key="g")
+    abc.refuses("IU028", "collection_add", key="h", member="h", member_kind="collection")
+
+
 def flow(db: Database, key: str, *steps: tuple[str, str | None, dict[str, str] | None]) -> None:
     """A workflow of (piece, label, {on: to})."""
     db.file(

@@ -138,19 +138,51 @@ def test_a_crowded_place_spreads_by_itself(db: Database) -> None:
     )
     assert spreads, "1000 inserts in a zigzag cannot all fit in 120 characters"
     assert len(spreads) < 20
-    # Moving into a crowded place spreads as well, and neither loses nor doubles the member that moves.
-    db.piece("m", "m")
-    db.add("f", "m")
-    for n in range(400):
-        members = db.query("select member_id, address from iucore.fn_iu_collection_members('f') order by position")
-        at = next(i for i, (_, address) in enumerate(members) if address == "m")
-        anchor = members[501 if n % 2 else 500][0]
-        if members[at][0] != anchor:
-            db.one("collection_reorder", key="f", member="m", at="before", anchor=f"@{anchor}")
-        if n > 30:
-            break
-    text = db.render("f")
-    assert (len(text), text.count("m")) == (1003, 1)
+    assert db.render("f") == EXPECTED["zigzag"](1000)
+
+
+MOVES = """
+do $$
+declare
+    v_members bigint[] := array(select member_id from iucore.fn_iu_collection_members('f') order by position);
+    v_low bigint := v_members[1];
+    v_high bigint := v_members[2];
+begin
+    for i in 3..cardinality(v_members) loop
+        if i % 2 = 0 then
+            perform iucore.fn_iu_collection_reorder('f', '@' || v_members[i], 'r', 'after', '@' || v_low);
+            v_low := v_members[i];
+        else
+            perform iucore.fn_iu_collection_reorder('f', '@' || v_members[i], 'r', 'before', '@' || v_high);
+            v_high := v_members[i];
+        end if;
+    end loop;
+end
+$$
+"""
+
+
+def test_moves_into_a_crowded_place_spread_by_themselves(db: Database) -> None:
+    """Neither loses nor doubles the member that moves while all get new ranks."""
+    count = 700
+    db.piece("p", "p")
+    db.file("f", *["p"] * count)
+    numbers = [row["member_id"] for row in db.call("collection_members", key="f")]
+    born = db.value("select max(change_id) from iucore.change")
+    db.connection.execute(MOVES)
+    spreads = db.query(
+        "select opened_change from iucore.collection_member where opened_change > %s"
+        " group by opened_change having count(*) > 10",
+        [born],
+    )
+    assert spreads, "700 moves in a zigzag cannot all fit in 120 characters"
+    expected = [numbers[0], *numbers[3::2], *reversed(numbers[2::2]), numbers[1]]
+    assert [row["member_id"] for row in db.call("collection_members", key="f")] == expected
+    past = db.call("collection_members", key="f", as_of_change=born)
+    assert [row["member_id"] for row in past] == numbers
+    (spread, *_) = spreads[0]
+    for change in (spread - 1, spread):
+        assert {row["member_id"] for row in db.call("collection_members", key="f", as_of_change=change)} == set(numbers)
 
 
 def linguistic(admin: psycopg.Connection[Any]) -> list[str]:

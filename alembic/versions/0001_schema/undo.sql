@@ -1,5 +1,5 @@
 -- Drops what this revision made, in reverse. Refuses while rows would be lost, unless the setting
--- iucore.undo_may_lose_rows is 'on' (iucore db downgrade --lose-rows).
+-- iucore.undo_may_lose_rows is 'on' (iucore db downgrade REVISION --lose-rows).
 lock table iucore.change, iucore.change_result in access exclusive mode;
 
 do $$
@@ -14,7 +14,7 @@ begin
             raise exception using errcode = 'IU903', message = 'going back would lose rows',
                 detail = format('revision: 0001, rows: %s in change, change_result', v_rows),
                 hint = 'Keep them with: pg_dump --format=custom --schema=iucore --file=iucore.dump DATABASE. Then go '
-                    'back with: iucore db downgrade --lose-rows';
+                    'back with: iucore db downgrade REVISION --lose-rows';
         end if;
     end if;
 end
@@ -36,3 +36,11 @@ drop function iucore.fn_iu_is_name;
 drop function iucore.fn_iu_is_address;
 drop function iucore.fn_iu_limit;
 drop schema iucore;
+
+do $$
+begin
+    if pg_catalog.to_regclass('public.iucore_alembic_version') is not null then
+        revoke select on table public.iucore_alembic_version from iucore_reader;
+    end if;
+end
+$$;

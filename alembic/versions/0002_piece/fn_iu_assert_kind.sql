@@ -9,7 +9,7 @@ begin
     if not exists (select from iucore.unit_kind as k where k.kind = p_kind) then
         raise exception using errcode = 'IU005', message = 'kind not registered',
             detail = format('kind: %s', coalesce(quote_literal(left(p_kind, 80)), 'null')),
-            hint = format('Registered: %s. Register another with fn_iu_kind_register.',
+            hint = format('Registered: %s. Register another with fn_iu_kind_register (iucore kind register).',
                 (select string_agg(k.kind, ', ' order by k.kind) from iucore.unit_kind as k));
     end if;
 end

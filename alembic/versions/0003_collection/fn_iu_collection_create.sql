@@ -38,8 +38,13 @@ begin
     end if;
     if p_members is null or json_typeof(p_members) <> 'array' or exists (
         select from json_array_elements(p_members) as m (item) where json_typeof(m.item) <> 'object'
+    ) or exists (
+        -- A name that is not known is a typing error, not something to leave out in silence.
+        select from json_array_elements(p_members) as m (item)
+        cross join lateral json_object_keys(m.item) as k (name)
+        where k.name not in ('piece', 'collection', 'version', 'label', 'transitions')
     ) then
-        raise exception using errcode = 'IU019', message = 'members are not an array of objects',
+        raise exception using errcode = 'IU019', message = 'members are not an array of objects of the documented shape',
             detail = format('members: %s', coalesce(left(p_members::text, 80), 'null')),
             hint = 'Give a JSON array of {"piece": address | "collection": key, "version"?, "label"?, "transitions"?}.';
     end if;
@@ -60,7 +65,7 @@ begin
         returning collection.collection_id into collection_id;
         if collection_id is null then
             raise exception using errcode = 'IU204', message = 'key taken', detail = format('key: %s', p_key),
-                hint = 'Add to that collection with fn_iu_collection_add, or choose another key.';
+                hint = 'Add to that collection with fn_iu_collection_add (iucore collection add), or choose another key.';
         end if;
         if v_nests then
             perform iucore.fn_iu_assert_nesting(collection_id, iucore.fn_iu_collection_id(m.item ->> 'collection'))

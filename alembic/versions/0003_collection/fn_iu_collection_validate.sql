@@ -23,7 +23,9 @@ begin
     return query
     with recursive members as (
         select m.*, row_number() over (order by m.rank collate "C") as place,
+            count(*) over () as places,
             count(*) over (partition by m.unit_id, m.child_id) as times,
+            c.body <> '' and right(c.body, 1) not in (E'\n', E'\r') as unended,
             coalesce(u.address, k.key) as address,
             u.unit_id as found_unit, k.collection_id as found_child, v.version as found_version, v.lifecycle,
             c.content_sha256 as found_content,
@@ -53,10 +55,16 @@ begin
         where m.tampered or (m.found_version is not null and m.found_content is null)
             or (m.found_version is not null and m.content_sha256 is distinct from m.found_content)
         union all
-        select 'warning', 'retired', m.place, m.member_id, m.address,
-            format('the piece is %s', m.lifecycle), 'Replace or remove the member, or set the piece active again.'
+        select 'warning', m.lifecycle, m.place, m.member_id, m.address,
+            format('the piece is %s', m.lifecycle),
+            'Replace or remove the member, or set the piece active with fn_iu_lifecycle_set (iucore piece lifecycle).'
         from members as m
         where m.lifecycle in ('retired', 'draft')
+        union all
+        select 'warning', 'no_line_end', m.place, m.member_id, m.address,
+            'the next member goes on in the same line', 'End the piece with a line end, if this is not meant.'
+        from members as m
+        where m.unended and m.place < m.places
         union all
         select 'warning', 'duplicate', m.place, m.member_id, m.address,
             'stands here more than once', 'Remove all but one, if this is not meant.'

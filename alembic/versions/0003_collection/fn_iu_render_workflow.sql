@@ -24,7 +24,7 @@ begin
     if v_collection.kind <> 'workflow' or p_format is null or p_format not in ('checklist', 'mermaid', 'json') then
         raise exception using errcode = 'IU023', message = 'format invalid',
             detail = format('key: %s, kind: %s, format: %s', p_key, v_collection.kind, coalesce(p_format, 'null')),
-            hint = 'A workflow renders as checklist, mermaid or json; any collection as text with fn_iu_render.';
+            hint = 'A workflow renders as checklist, mermaid or json; any collection as text with fn_iu_render (iucore render).';
     end if;
     -- JSON writes a control character as six bytes.
     perform iucore.fn_iu_assert_render(p_key, m.pieces, m.bytes * case p_format when 'json' then 6 else 1 end)

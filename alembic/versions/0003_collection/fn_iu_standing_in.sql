@@ -28,6 +28,7 @@ as $$
         select m.collection_id, a.depth + 1
         from above as a
         join iucore.collection_member as m on m.child_id = a.collection_id and m.closed_change is null
+        where a.depth < iucore.fn_iu_limit('nesting_depth')
     ),
     nearest as (
         select a.collection_id, min(a.depth) as depth from above as a group by a.collection_id

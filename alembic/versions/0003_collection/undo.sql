@@ -1,5 +1,5 @@
 -- Drops what this revision made, in reverse. Refuses while rows would be lost, unless the setting
--- iucore.undo_may_lose_rows is 'on' (iucore db downgrade --lose-rows).
+-- iucore.undo_may_lose_rows is 'on' (iucore db downgrade REVISION --lose-rows).
 lock table iucore.collection, iucore.collection_member in access exclusive mode;
 
 do $$
@@ -14,7 +14,7 @@ begin
             raise exception using errcode = 'IU903', message = 'going back would lose rows',
                 detail = format('revision: 0003, rows: %s in collection, collection_member', v_rows),
                 hint = 'Keep them with: pg_dump --format=custom --schema=iucore --file=iucore.dump DATABASE. Then go '
-                    'back with: iucore db downgrade --lose-rows';
+                    'back with: iucore db downgrade REVISION --lose-rows';
         end if;
     end if;
 end

@@ -1,5 +1,5 @@
 -- Drops what this revision made, in reverse. Refuses while rows would be lost, unless the setting
--- iucore.undo_may_lose_rows is 'on' (iucore db downgrade --lose-rows).
+-- iucore.undo_may_lose_rows is 'on' (iucore db downgrade REVISION --lose-rows).
 lock table iucore.axis, iucore.unit_axis, iucore.collection_axis in access exclusive mode;
 
 do $$
@@ -15,7 +15,7 @@ begin
             raise exception using errcode = 'IU903', message = 'going back would lose rows',
                 detail = format('revision: 0004, rows: %s in axis, unit_axis, collection_axis', v_rows),
                 hint = 'Keep them with: pg_dump --format=custom --schema=iucore --file=iucore.dump DATABASE. Then go '
-                    'back with: iucore db downgrade --lose-rows';
+                    'back with: iucore db downgrade REVISION --lose-rows';
         end if;
     end if;
 end
