@@ -125,6 +125,20 @@ def configure(**options: Any) -> None:
     )
 
 
+# The version table stands in schema public, which from PostgreSQL 15 on is not open to everybody.
+ROOM = f"""do $iu_room$
+begin
+    if to_regclass('public.{VERSION_TABLE}') is null and not (
+        case when to_regnamespace('public') is null then false else has_schema_privilege('public', 'create') end
+    ) then
+        raise exception using errcode = 'IU902', message = 'schema public is missing or may not be written',
+            detail = format('role: %s, table to be made: public.{VERSION_TABLE}', current_user),
+            hint = format('Ask a DBA to run: create schema if not exists public; grant create on schema public to %I;',
+                current_user);
+    end if;
+end
+$iu_room$;"""
+
 # A script made for another revision than the database's stops here. A database that was taken back to nothing
 # keeps the empty version table, and the script makes it anew.
 GUARD = """do $iu_guard$
@@ -161,6 +175,7 @@ def offline() -> None:
         f"select pg_catalog.pg_advisory_lock({LOCK});",
         f"set search_path = {chosen.pop('search_path')};",
         *(f"set {name} = '{value}';" for name, value in chosen.items()),
+        ROOM,
         GUARD.replace("{table}", VERSION_TABLE).replace("{start}", at),
     ]
     context.static_output("\n".join(lines))
@@ -212,6 +227,8 @@ def migrate(connection: Connection) -> None:
     if connection.in_transaction():
         raise util.CommandError("the connection is inside a transaction; migrations commit by themselves")
     with alone(connection):
+        connection.exec_driver_sql(ROOM, execution_options={"no_parameters": True})
+        connection.commit()
         configure(connection=connection)
         with context.begin_transaction():
             context.run_migrations()

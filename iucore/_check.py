@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from iucore.errors import raise_for
+from iucore.errors import InvalidError, raise_for
 
-# The database has the same numbers in fn_iu_limit; a test compares.
+# The database has the same numbers; tests compare.
 MAX_BODY_BYTES = 16_777_216
 MAX_ATTRIBUTES_DEPTH = 16
 
 _ARGUMENT_DEPTH = 20
+# Every other argument is text.
+_TYPES: dict[str, type] = {
+    "p_expected_version": int,
+    "p_version": int,
+    "p_from_version": int,
+    "p_to_version": int,
+    "p_limit": int,
+    "p_as_of_change": int,
+    "p_as_of": datetime,
+    "p_values": list,
+    "p_sha256": list,
+}
 
 
 def arguments(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
@@ -21,15 +33,71 @@ def arguments(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
 
     Raises:
         InvalidError: IU012, IU013.
+        TypeError: an argument is of another type; it is named.
     """
     named = {**required, **{name: value for name, value in optional.items() if value is not None}}
     for name, value in named.items():
-        if isinstance(value, str):
-            text(value, name.removeprefix("p_"))
-        elif isinstance(value, list):
+        plain, expected = name.removeprefix("p_"), _TYPES.get(name, str)
+        if value is None:
+            continue
+        if expected is str:
+            text(value, plain)
+        elif expected is list:
             for number, item in enumerate(value, start=1):
-                text(item, f"{name.removeprefix('p_')} {number}")
+                text(item, f"{plain} {number}")
+        else:
+            of_type(value, expected, plain)
     return named
+
+
+def of_type(value: Any, expected: type, name: str) -> None:
+    """Refuse a value that the driver would send as something else, or not at all.
+
+    Raises:
+        TypeError: with the name of the argument.
+
+    >>> of_type(b"a", str, "body")
+    Traceback (most recent call last):
+    ...
+    TypeError: body must be str, not bytes
+    """
+    if not isinstance(value, expected) or isinstance(value, bool):
+        raise TypeError(f"{name} must be {expected.__name__}, not {type(value).__name__}")
+
+
+def texts(values: Iterable[str], name: str) -> list[str]:
+    """Several texts as a list; one text alone would become its letters.
+
+    Raises:
+        TypeError: with the name of the argument.
+    """
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be several str, not one {type(values).__name__}")
+    return list(values)
+
+
+def objects(items: Any, shape: type, name: str, example: str) -> list[Any]:
+    """The objects of an array, each with no other names than those of its TypedDict.
+
+    Raises:
+        InvalidError: IU019.
+    """
+    given = list(items) if isinstance(items, Iterable) and not isinstance(items, Mapping | str) else [None]
+    if not all(isinstance(item, Mapping) for item in given):
+        raise_for(
+            "IU019", f"the {name}s are not an array of objects", hint=f"Give an array of objects, such as {example}"
+        )
+    known = shape.__annotations__
+    for ordinal, item in enumerate(given, start=1):
+        for key in item:
+            if key not in known:
+                raise_for(
+                    "IU019",
+                    f"a {name} has an unknown name",
+                    detail=f"{name} {ordinal}: {str(key)[:80]!r}",
+                    hint=f"The names are: {', '.join(known)}",
+                )
+    return given
 
 
 def text(value: str, name: str) -> None:
@@ -43,6 +111,7 @@ def text(value: str, name: str) -> None:
     ...
     iucore.errors.InvalidError: text holds U+0000 (IU012): title, character offset: 1
     """
+    of_type(value, str, name)
     if "\0" in value:
         raise_for(
             "IU012",
@@ -62,12 +131,14 @@ def text(value: str, name: str) -> None:
             )
 
 
-def body(value: str, name: str = "body") -> None:
-    """Refuse what ``text`` refuses, and a body over the limit.
+def body(value: str | None, name: str = "body") -> None:
+    """Refuse what ``text`` refuses, no body at all, and a body over the limit.
 
     Raises:
-        InvalidError: IU012, IU013, IU014.
+        InvalidError: IU012, IU013, IU014, IU032.
     """
+    if value is None:
+        raise InvalidError("body missing", sqlstate="IU032", detail=name, hint="An empty body is '', not None.")
     text(value, name)
     length = len(value) if value.isascii() else len(value.encode())
     if length > MAX_BODY_BYTES:
@@ -94,6 +165,7 @@ def dumped(value: Any, name: str, *, sqlstate: str, depth: int = _ARGUMENT_DEPTH
     Raises:
         InvalidError: IU012 or IU013 for a text in it; ``sqlstate`` when it is deeper than ``depth``, or has a number
             that JSON does not know.
+        TypeError: something in it is no JSON at all; ``name`` is named.
     """
     level: list[Any] = [value]
     for _ in range(depth + 1):
@@ -113,6 +185,8 @@ def dumped(value: Any, name: str, *, sqlstate: str, depth: int = _ARGUMENT_DEPTH
     except ValueError as error:
         raise_for(sqlstate, "not a JSON value", detail=f"{name}: {error}", hint="JSON has no NaN and no Infinity.")
         raise
+    except TypeError as error:
+        raise TypeError(f"{name}: {error}") from None
 
 
 def moment(value: datetime | None) -> datetime | None:
@@ -121,7 +195,10 @@ def moment(value: datetime | None) -> datetime | None:
     Raises:
         InvalidError: IU018.
     """
-    if value is not None and value.utcoffset() is None:
+    if value is None:
+        return None
+    of_type(value, datetime, "as_of")
+    if value.utcoffset() is None:
         raise_for(
             "IU018",
             "moment has no time zone",

@@ -90,7 +90,7 @@ def register(
     """
     named = _check.arguments(
         {"p_axis": axis, "p_title": title, "p_rule": rule, "p_reason": reason},
-        p_values=None if values is None else list(values),
+        p_values=None if values is None else _check.texts(values, "values"),
         p_actor=actor,
         p_request_key=request_key,
     )
@@ -135,7 +135,7 @@ def set_values(
     ['high']
     """
     named = _check.arguments(
-        {"p_address": address, "p_axis": axis, "p_values": list(values), "p_reason": reason},
+        {"p_address": address, "p_axis": axis, "p_values": _check.texts(values, "values"), "p_reason": reason},
         p_actor=actor,
         p_request_key=request_key,
     )

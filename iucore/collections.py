@@ -6,6 +6,7 @@ The caller owns the transaction: nothing here commits, retries or logs.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +15,16 @@ from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from uuid import UUID
 
 from iucore import _call, _check
+from iucore.errors import InvalidError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 Transitions = Sequence[Mapping[str, str]]
 """Where a step leads: ``{"on": outcome, "to": label | "next" | "end"}``, at most 50."""
+
+
+_EXAMPLE = '[{"piece": "a/one"}, {"piece": "a/two", "version": 1}, {"collection": "annex.md"}]'
 
 
 class NewMember(TypedDict):
@@ -207,7 +212,7 @@ def create(
     """
     named = _check.arguments(
         {"p_key": key, "p_kind": kind, "p_title": title, "p_reason": reason},
-        p_members=None if members is None else _check.dumped(list(members), "members", sqlstate="IU019"),
+        p_members=None if members is None else _members(members),
         p_actor=actor,
         p_request_key=request_key,
     )
@@ -491,7 +496,7 @@ def show(connection: Connection | _call.Recorder, *, key: str) -> CollectionStat
 
 
 def list_collections(
-    connection: Connection | _call.Recorder, *, prefix: str = "", after: str = "", limit: int = 1000
+    connection: Connection | _call.Recorder, *, prefix: str = "", after: str = "", limit: int | None = 1000
 ) -> list[ListedCollection]:
     """Collections by key, page by page. Calls ``fn_iu_collection_list``.
 
@@ -499,7 +504,7 @@ def list_collections(
         connection: of the caller.
         prefix: only keys that begin so.
         after: only keys after this one: the last of a page gives the next page.
-        limit: how many at most.
+        limit: how many at most; None: all of them.
 
     Raises:
         InvalidError: IU012, IU013.
@@ -646,6 +651,20 @@ def where_used(connection: Connection | _call.Recorder, *, key: str) -> list[Sta
     []
     """
     return _call.rows(connection, Standing, "fn_iu_collection_where_used", _check.arguments({"p_key": key}))
+
+
+def _members(given: Iterable[NewMember]) -> str:
+    members = _check.objects(given, NewMember, "member", _EXAMPLE)
+    for ordinal, member in enumerate(members, start=1):
+        version = member.get("version")
+        if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
+            raise InvalidError(
+                "the version of a member is not a whole number",
+                sqlstate="IU019",
+                detail=f"member {ordinal}: {json.dumps(version, default=str)[:80]}",
+                hint='Write it without quotes, such as {"piece": "a/two", "version": 1}',
+            )
+    return _check.dumped(members, "members", sqlstate="IU019")
 
 
 def _transitions(value: Any) -> str | None:

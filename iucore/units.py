@@ -22,6 +22,9 @@ MAX_BODY_BYTES = _check.MAX_BODY_BYTES
 """The limit of one body, in bytes of UTF-8."""
 
 
+_EXAMPLE = '[{"address": "a/one", "kind": "text", "title": "One", "body": "1\\n"}]'
+
+
 class NewPiece(TypedDict):
     """One piece for ``create_many``."""
 
@@ -233,10 +236,9 @@ def create_many(
     >>> [(piece.ordinal, piece.address) for piece in born]
     [(1, 'guide/one'), (2, 'guide/two')]
     """
-    items = list(pieces)
+    items = _check.objects(pieces, NewPiece, "piece", _EXAMPLE)
     for ordinal, piece in enumerate(items, start=1):
-        if isinstance(piece.get("body"), str):
-            _check.body(piece["body"], f"piece {ordinal}, body")
+        _check.body(piece.get("body"), f"piece {ordinal}, body")
         if isinstance(piece.get("attributes"), Mapping):
             _check.attributes(piece["attributes"], f"piece {ordinal}, attributes")
     named = _check.arguments(
@@ -424,7 +426,7 @@ def list_pieces(
     prefix: str = "",
     kind: str | None = None,
     after: str = "",
-    limit: int = 1000,
+    limit: int | None = 1000,
 ) -> list[ListedPiece]:
     """Pieces by address, page by page. Calls ``fn_iu_list``.
 
@@ -433,7 +435,7 @@ def list_pieces(
         prefix: only addresses that begin so.
         kind: only pieces of this kind.
         after: only addresses after this one: the last of a page gives the next page.
-        limit: how many at most.
+        limit: how many at most; None: all of them.
 
     Raises:
         InvalidError: IU012, IU013.
@@ -463,7 +465,7 @@ def find_content(
     >>> [found.address for found in units.find_content(connection, sha256=[digest])]
     ['guide/one']
     """
-    named = _check.arguments({"p_sha256": list(sha256), "p_kind": kind})
+    named = _check.arguments({"p_sha256": _check.texts(sha256, "sha256"), "p_kind": kind})
     return _call.rows(connection, FoundContent, "fn_iu_find_content", named)
 
 

@@ -33,6 +33,8 @@ FILES = (
     "fn_iu_render.sql",
     "fn_iu_render_pieces.sql",
     "fn_iu_mermaid_text.sql",
+    "fn_iu_workflow_ways.sql",
+    "fn_iu_workflow_reached.sql",
     "fn_iu_render_workflow.sql",
     "fn_iu_member_find.sql",
     "fn_iu_member_put.sql",

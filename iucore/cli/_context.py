@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import click
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "jsonl", "tsv", "csv")
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+Row = TypeVar("Row")
+
+PAGE = 1000
 
 
 class Context:
@@ -32,6 +35,7 @@ class Context:
         self.format: str | None = None
         self.debug = False
         self.quiet = False
+        self.role = _errors.READER
         self.recorder: Recorder | None = None
         self._target: Target | None = None
         self._connection: Connection | None = None
@@ -61,6 +65,11 @@ class Context:
             self.say(f"database: {self._target.display()} ({self._target.source})")
         return self._target
 
+    @property
+    def embedded(self) -> bool:
+        """Whether the database is the embedded one."""
+        return self._target is not None and self._target.source == "embedded"
+
     def engine(self) -> Engine:
         """An engine for the database."""
         from iucore import _target
@@ -79,7 +88,7 @@ class Context:
                     _interruptible(True)
                 self._connection = engine.connect()
             except DBAPIError as error:
-                raise _errors.cannot_connect(error.orig) from error
+                raise _errors.cannot_connect(error.orig, embedded=self.embedded) from error
         return self._connection
 
     @contextmanager
@@ -112,6 +121,25 @@ class Context:
             return verb(self.recorder, *args, **kwargs)
         with self.transaction() as connection:
             return verb(connection, *args, **kwargs)
+
+    def pages(
+        self,
+        verb: Callable[..., list[Row]],
+        name: Callable[[Row], str],
+        *,
+        after: str = "",
+        limit: int | None = None,
+        **given: Any,
+    ) -> Iterator[Row]:
+        """The rows of a listing verb, fetched page by page in one snapshot; all of them unless there is a limit."""
+        if self.recorder is not None:
+            verb(self.recorder, after=after, limit=limit, **given)
+        with self.transaction(snapshot=True) as connection:
+            left = limit
+            while page := verb(connection, after=after, limit=PAGE if left is None else min(left, PAGE), **given):
+                yield from page
+                after = name(page[-1])
+                left = None if left is None else left - len(page)
 
     def close(self) -> None:
         """End the connection."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import re
-import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from iucore.errors import ConflictError, IucoreError
 
+if TYPE_CHECKING:
+    from iucore.cli._context import Context
+
 FAILED, DIFFERENT, FORBIDDEN, CONFLICT, UNREACHABLE, INTERRUPTED = 1, 3, 4, 5, 6, 130
+
+READER, AUTHOR, OPERATOR, OWNER = "iucore_reader", "iucore_author", "iucore_operator", "iucore_owner"
 
 _CONFLICTS = ("40001", "40P01", "55P03")
 _NO_SCHEMA = ("42883", "42P01", "3F000")
@@ -25,18 +30,32 @@ class CannotConnectError(Exception):
         self.message, self.detail, self.hint = message, detail, hint
 
 
+def visible(text: str, *, keep: str = "\n") -> str:
+    """Text for a terminal: control, bidi and other characters that do not show are written as escapes."""
+    return "".join(
+        [
+            character
+            if character.isprintable() or character in keep
+            else character.encode("unicode_escape", "backslashreplace").decode()
+            for character in text
+        ]
+    )
+
+
 def show(message: str, code: str = "", detail: str = "", hint: str = "") -> None:
     """Print an error on stderr: what, where, and the next command to type."""
-    click.echo(f"error: {message}" + (f" ({code})" if code else ""), err=True)
-    for line in detail.splitlines():
-        click.echo(f"  {line}", err=True)
-    if hint:
-        click.echo(f"  hint: {hint}", err=True)
+    lines = [f"error: {message}" + (f" ({code})" if code else "")]
+    lines += [f"  {line}" for line in detail.split("\n") if detail]
+    lines += [f"  hint: {hint}"] if hint else []
+    for line in lines:
+        click.echo(visible(line), err=True)
 
 
-def explain(error: Exception, *, debug: bool) -> int:
+def explain(error: Exception, context: Context) -> int:
     """Print an error and return the exit code."""
-    if debug:
+    if context.debug:
+        import traceback
+
         click.echo("".join(traceback.format_exception(error)), nl=False, err=True)
     if isinstance(error, CannotConnectError):
         show(error.message, "", error.detail, error.hint)
@@ -46,16 +65,16 @@ def explain(error: Exception, *, debug: bool) -> int:
         return CONFLICT if isinstance(error, ConflictError) else FAILED
     if isinstance(error, OSError):
         name = "" if error.filename is None else str(error.filename)
-        show(error.strerror or str(error), "", name)
+        show(error.strerror or str(error), "", name, _FILES.get(error.errno or 0, ""))
         return FAILED
     original: Any = getattr(error, "orig", None)
     if original is not None:
-        return _explain_driver(original)
+        return _explain_driver(original, context)
     show(f"{type(error).__name__}: {error}", "", "", "This is a defect of iucore: type the command again with --debug.")
     return FAILED
 
 
-def _explain_driver(original: Any) -> int:
+def _explain_driver(original: Any, context: Context) -> int:
     """An error of the server or the driver that is not one of ours."""
     code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
     diagnostics = getattr(original, "diag", None)
@@ -63,10 +82,11 @@ def _explain_driver(original: Any) -> int:
     detail = getattr(diagnostics, "message_detail", None) or ""
     hint = getattr(diagnostics, "message_hint", None) or ""
     if unreachable(original):
-        show("cannot connect to the database, or the connection was lost", code, str(original).strip(), _WHERE)
+        text = str(original).strip()
+        show("cannot connect to the database, or the connection was lost", code, text, _way_in(text, context.embedded))
         return UNREACHABLE
     if code == "42501":
-        show(message, code, detail, hint or _ROLES)
+        show(message, code, detail, hint or _MIGRATORS if context.role == OWNER else _ROLES.format(context.role))
         return FORBIDDEN
     if code in _NO_SCHEMA:
         show(message, code, detail, "Bring the database to this version of iucore: iucore db upgrade")
@@ -75,8 +95,36 @@ def _explain_driver(original: Any) -> int:
     return CONFLICT if code in _CONFLICTS else FAILED
 
 
-_WHERE = "Start the embedded PostgreSQL with: iucore db up. Or name a database with --url or IUCORE_DATABASE_URL."
-_ROLES = "Ask an operator: grant iucore_reader, iucore_author or iucore_operator to your login role."
+_ROLES = "Your login role needs this role: grant {} to LOGIN"
+_MIGRATORS = "Connect as a role that may migrate: a member of iucore_owner with create on the database."
+_PERMISSIONS = "Change the permissions, or name another file or folder."
+_SPACE = "Make room there and type the command again."
+_FILES = {
+    errno.ENOENT: "Is the path right? A missing folder is not made.",
+    errno.EACCES: _PERMISSIONS,
+    errno.EPERM: _PERMISSIONS,
+    errno.EROFS: "Name another file or folder.",
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+}
+# What libpq, the drivers and the server say. A server may speak another language: then the last line stands.
+_WAYS_IN = (
+    (r"password|authentication|pg_hba\.conf|role .* does not exist", "Are user and password right? A password may stand "
+    "in the URL, in PGPASSWORD or in a passfile."),
+    (r"database \"(?P<name>[^\"]+)\" does not exist", "Make it: createdb {name}"),
+    (r"translate host name|resolve|not known|No address associated", "Is the name of the host right?"),
+    (r"service .* not found|service file", "Is the service in pg_service.conf, or in the file that PGSERVICEFILE names?"),
+    ("", "Is the server running there, and are host and port right?"),
+)
+
+
+def _way_in(text: str, embedded: bool) -> str:
+    """What to do when a connection fails, by what was said about it."""
+    for pattern, hint in _WAYS_IN:
+        found = re.search(pattern, text)
+        if found and pattern:
+            return hint.format(**found.groupdict())
+    return "Start it: iucore db up" if embedded else hint
 
 
 def unreachable(original: Any) -> bool:
@@ -87,6 +135,7 @@ def unreachable(original: Any) -> bool:
     return re.fullmatch(r"08...|57P0[123]|28...|3D000|53300", code) is not None
 
 
-def cannot_connect(original: Any) -> CannotConnectError:
+def cannot_connect(original: Any, *, embedded: bool) -> CannotConnectError:
     """The error for a connection that could not be made."""
-    return CannotConnectError("cannot connect to the database", str(original).strip(), _WHERE)
+    text = str(original).strip()
+    return CannotConnectError("cannot connect to the database", text, _way_in(text, embedded))

@@ -36,6 +36,9 @@ begin
                 detail = format('request key: %s', quote_literal(left(p_request_key, 80))),
                 hint = 'Give one line of 1 to 200 characters, or null.';
         end if;
+        -- Waits here for another session with this key, before the number is drawn: what a change refers to is then
+        -- older than its number. The unique index holds the promise, the lock only the order.
+        perform pg_advisory_xact_lock(hashtextextended(p_request_key, 0));
         v_digest := sha256(convert_to(
             jsonb_build_array(p_verb, session_user, p_reason, p_actor, p_arguments)::text, 'UTF8'));
     end if;

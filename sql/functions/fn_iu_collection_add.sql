@@ -38,8 +38,12 @@ begin
             detail = format('member kind: %s', coalesce(quote_literal(left(p_member_kind, 40)), 'null')),
             hint = 'Use piece or collection; only a piece has a version.';
     end if;
+    -- Before the number of the change is drawn: what a change places was there before it.
+    if p_member_kind = 'collection' then
+        v_member.child_id := iucore.fn_iu_collection_id(p_member);
+    end if;
     select o.* into v_open
-    from iucore.fn_iu_composer_open('add', p_key, p_reason, p_actor, p_request_key,
+    from iucore.fn_iu_composer_open('collection_add', p_key, p_reason, p_actor, p_request_key,
         jsonb_build_array(p_key, p_member, p_at, p_anchor, p_member_kind, p_version, p_label, p_transitions),
         p_member_kind = 'collection') as o;
     if v_open.replayed is null then
@@ -49,7 +53,6 @@ begin
             v_member.unit_id := case when p_version is null then iucore.fn_iu_unit_id(p_member)
                 else (select s.unit_id from iucore.fn_iu_show(p_member, p_version) as s) end;
         else
-            v_member.child_id := iucore.fn_iu_collection_id(p_member);
             perform iucore.fn_iu_assert_nesting(v_open.collection_id, v_member.child_id);
         end if;
         v_member.collection_id := v_open.collection_id;

@@ -22,7 +22,8 @@ as $$
 -- A new file or workflow with all its members in one call. Each member is {"piece": address} or {"collection": key},
 -- with "version" to pin a piece and, in a workflow, "label" and "transitions".
 -- Locks: with collections among the members, nesting_guard. Waits for a session that is creating the same key.
--- Raises: IU001, IU002, IU003, IU010, IU011, IU012, IU013, IU016, IU017, IU019, IU022, IU025, IU027, IU028, IU203, IU204, IU207.
+-- Raises: IU001, IU002, IU003, IU010, IU011, IU012, IU013, IU016, IU017, IU019, IU022, IU025, IU027, IU028, IU203,
+-- IU204, IU207.
 declare
     v_nests boolean;
     v_change record;
@@ -49,9 +50,17 @@ begin
             hint = 'Give a JSON array of {"piece": address | "collection": key, "version"?, "label"?, "transitions"?}.';
     end if;
     -- Before the number of the change is drawn, so that the numbers of all changes of nesting follow their commits.
-    v_nests := exists (select from json_array_elements(p_members) as m (item) where m.item ->> 'collection' is not null);
+    v_nests := exists (
+        select from json_array_elements(p_members) as m (item) where m.item ->> 'collection' is not null
+    );
     if v_nests then
-        perform iucore.fn_iu_nesting_lock();
+        perform iucore.fn_iu_collection_id(m.item ->> 'collection')
+        from json_array_elements(p_members) as m (item)
+        where m.item ->> 'collection' is not null;
+        -- A repeated call writes nothing, so it needs no lock.
+        if not exists (select from iucore.change as c where c.request_key = p_request_key) then
+            perform iucore.fn_iu_nesting_lock();
+        end if;
     end if;
     select o.* into v_change
     from iucore.fn_iu_change_open('collection_create', p_key, p_reason, p_actor, p_request_key,

@@ -18,7 +18,7 @@ as $$
     -- Collections by key, from the first after p_after; give the last key of a page to get the next one.
     select c.key, c.kind, c.title, c.members, c.created_change, c.head_change, c.changed_at
     from iucore.v_collection as c
-    where c.key > p_after and c.key >= p_prefix and c.key < p_prefix || U&'\+10FFFF'
+    where c.key > p_after and c.key >= p_prefix and c.key < p_prefix || chr(1114111)
     order by c.key
     limit p_limit
 $$;

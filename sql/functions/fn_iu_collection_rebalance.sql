@@ -26,7 +26,7 @@ declare
     v_changed boolean;
 begin
     select o.* into v_open
-    from iucore.fn_iu_composer_open('rebalance', p_key, p_reason, p_actor, p_request_key,
+    from iucore.fn_iu_composer_open('collection_rebalance', p_key, p_reason, p_actor, p_request_key,
         jsonb_build_array(p_key)) as o;
     if v_open.replayed is null then
         v_changed := iucore.fn_iu_ranks_spread(v_open.collection_id, v_open.change_id) > 0;

@@ -22,7 +22,7 @@ as $$
     from iucore.v_piece as u
     where u.address > p_after
         and u.address >= p_prefix
-        and u.address < p_prefix || U&'\+10FFFF'
+        and u.address < p_prefix || chr(1114111)
         and (p_kind is null or u.kind = p_kind)
     order by u.address
     limit p_limit

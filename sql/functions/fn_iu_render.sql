@@ -13,7 +13,8 @@ set jit = off
 set work_mem = '64MB'
 as $$
 -- The text of a collection: the bodies of its pieces, in order, nothing in between. Now, or as of a change or moment.
--- A pure read: works on a standby, touches the members only.
+-- A pure read: works on a standby, touches the members only. As of a moment or change means: every change up to it that
+-- is committed now. One that was under way then and committed later is seen under the number that it drew.
 -- Settings: a plan made for this collection, and index lookups where they are few; a plan for a collection of average size
 -- would read the pool for a small one.
 -- Raises: IU003, IU008, IU018, IU026, IU033.

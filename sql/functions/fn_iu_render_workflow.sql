@@ -42,27 +42,17 @@ begin
         left join iucore.collection as k on k.collection_id = m.child_id
     ),
     ways as (
-        select m.place, t.ordinality, t.item ->> 'on' as outcome, t.item ->> 'to' as goal,
-            case t.item ->> 'to' when 'next' then m.place + 1 else n.place end as goal_place
-        from members as m
-        cross join lateral jsonb_array_elements(coalesce(m.transitions,
-            jsonb_build_array(jsonb_build_object('to',
-                case when m.place < (select max(x.place) from members as x) then 'next' else 'end' end)))
-            ) with ordinality as t (item, ordinality)
-        left join members as n on n.label = t.item ->> 'to'
-    ),
-    ways_text as (
         select w.place,
-            string_agg(format('%s -> %s', w.outcome, w.goal), '; ' order by w.ordinality) filter (where w.outcome is not null)
-                as checklist,
+            string_agg(format('%s -> %s', w.outcome, w.goal), '; ' order by w.nth)
+                filter (where w.outcome is not null) as checklist,
             string_agg(format(E'    s%s -->%s %s\n', w.place,
                 '|"' || iucore.fn_iu_mermaid_text(w.outcome) || '"|',
                 case when w.goal = 'end' then 'finish(["end"])'
-                    when w.goal_place between 1 and (select max(x.place) from members as x) then 's' || w.goal_place
-                    else format('lost%s_%s[["%s?"]]', w.place, w.ordinality, iucore.fn_iu_mermaid_text(w.goal)) end),
-                '' order by w.ordinality) as mermaid,
-            jsonb_agg(jsonb_strip_nulls(jsonb_build_object('on', w.outcome, 'to', w.goal)) order by w.ordinality) as json
-        from ways as w
+                    when w.goal_place is not null then 's' || w.goal_place
+                    else format('lost%s_%s[["%s?"]]', w.place, w.nth, iucore.fn_iu_mermaid_text(w.goal)) end),
+                '' order by w.nth) as mermaid,
+            jsonb_agg(jsonb_strip_nulls(jsonb_build_object('on', w.outcome, 'to', w.goal)) order by w.nth) as json
+        from iucore.fn_iu_workflow_ways(v_collection_id, v_as_of) as w
         group by w.place
     )
     select case p_format
@@ -71,7 +61,7 @@ begin
                 case when m.label is not null then format(' (`%s`)', m.label) else '' end,
                 case when w.checklist is not null then format(' [%s]', w.checklist) else '' end,
                 case when coalesce(m.body, '') = '' then '' else
-                    E'\n' || regexp_replace(regexp_replace(m.body, '\s+$', ''), '^(?=.)', '  ', 'gn') || E'\n\n' end),
+                    E'\n' || regexp_replace(regexp_replace(m.body, '[[:space:]]+$', ''), '^(?=.)', '  ', 'gn') || E'\n\n' end),
             '' order by m.place), '')
         when 'mermaid' then E'flowchart TD\n' || coalesce(string_agg(
             format(E'    s%s["%s"]\n%s', m.place,
@@ -85,7 +75,7 @@ begin
         end
     into v_text
     from members as m
-    left join ways_text as w on w.place = m.place;
+    left join ways as w on w.place = m.place;
     return v_text;
 end
 $$;

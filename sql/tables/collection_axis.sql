@@ -13,7 +13,6 @@ create table iucore.collection_axis (
 );
 
 create unique index uq_collection_axis_current on iucore.collection_axis (collection_id, axis, value) where closed_change is null;
-create index idx_collection_axis_value on iucore.collection_axis (axis, value) where closed_change is null;
 
 alter table iucore.collection_axis owner to iucore_owner;
 comment on table iucore.collection_axis is 'The derived values of axes on collections over time, as of the last refresh.';

@@ -9,11 +9,13 @@ create table iucore.information_unit (
     change_id bigint not null,
     constraint pk_information_unit primary key (unit_id),
     constraint uq_information_unit_address unique (address),
-    constraint fk_information_unit_kind foreign key (kind) references iucore.unit_kind (kind),
     constraint fk_information_unit_change foreign key (change_id) references iucore.change (change_id),
     constraint ck_information_unit_address check (iucore.fn_iu_is_address(address)),
     constraint ck_information_unit_source check ((source_unit_id is null) = (source_version is null))
 ) with (fillfactor = 90);
+
+-- No foreign key to unit_kind: each birth would lock the row of its kind, and births at once would queue for it. The gate
+-- asserts the kind, and no function takes one away.
 
 alter table iucore.information_unit owner to iucore_owner;
 comment on table iucore.information_unit is 'The pieces: address, kind and where the head stands. Everything that changes is in unit_version.';

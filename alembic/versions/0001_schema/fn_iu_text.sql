@@ -7,7 +7,7 @@ as $$
 -- For callers that hold bytes: the text, or an error that says at which byte it stops being text.
 -- Raises: IU012, IU013.
 declare
-    v_nul integer := position('\x00'::bytea in p_bytes);
+    v_nul integer := position(decode('00', 'hex') in p_bytes);
     v_low integer := 0;
     v_high integer := length(p_bytes) + 1;
     v_probe integer;

@@ -9,9 +9,9 @@ begin
     if p_body is null then
         raise exception using errcode = 'IU032', message = 'body missing', detail = 'body: null',
             hint = 'Give the text; an empty text is allowed.';
-    elsif octet_length(p_body) > 16777216 then
+    elsif octet_length(p_body) > iucore.fn_iu_limit('body_bytes') then
         raise exception using errcode = 'IU014', message = 'body too large',
-            detail = format('bytes: %s, limit: 16777216', octet_length(p_body)),
+            detail = format('bytes: %s, limit: %s', octet_length(p_body), iucore.fn_iu_limit('body_bytes')),
             hint = 'Cut the text into several pieces.';
     end if;
 end

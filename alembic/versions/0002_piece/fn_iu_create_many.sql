@@ -51,7 +51,7 @@ begin
             iucore.fn_iu_uuid7() as unit_id, sha256(convert_to(p.body, 'UTF8')) as sha256,
             iucore.fn_iu_is_address(p.address) and k.kind is not null and iucore.fn_iu_is_name(p.title, 300)
                 and iucore.fn_iu_is_attributes(coalesce(p.attributes, '{}'))
-                and p.body is not null and octet_length(p.body) <= 16777216 as sound
+                and p.body is not null and octet_length(p.body) <= iucore.fn_iu_limit('body_bytes') as sound
         from rows from (json_to_recordset(p_pieces)
             as (address text, kind text, title text, body text, attributes jsonb)) with ordinality as p
         left join iucore.unit_kind as k on k.kind = p.kind
@@ -85,8 +85,8 @@ begin
         join born as b on b.unit_id = i.unit_id
     )
     -- A piece that was not born has a fault, or its address is taken.
-    select i.ordinality, coalesce(b.unit_id, iucore.fn_iu_refuse_pieces(p_pieces, v_change.change_id)), i.address, 1::bigint,
-        encode(i.sha256, 'hex'), v_change.change_id
+    select i.ordinality, coalesce(b.unit_id, iucore.fn_iu_refuse_pieces(p_pieces, v_change.change_id)), i.address,
+        1::bigint, encode(i.sha256, 'hex'), v_change.change_id
     from input as i
     left join born as b on b.unit_id = i.unit_id
     order by i.ordinality;

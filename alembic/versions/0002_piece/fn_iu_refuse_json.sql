@@ -9,14 +9,14 @@ as $$
 begin
     if p_sqlstate = '22P05' then
         raise exception using errcode = 'IU012', message = 'text holds U+0000', detail = p_message,
-            hint = 'PostgreSQL cannot store U+0000 in text; remove \u0000 from the JSON.';
-    elsif p_sqlstate = '22P02' and p_detail like '%surrogate%' then
+            hint = 'PostgreSQL cannot store U+0000 in text; remove its escape from the JSON.';
+    elsif p_sqlstate = '22P02' and p_detail ilike '%surrogat%' then
         raise exception using errcode = 'IU013', message = 'text holds a lone surrogate', detail = p_detail,
             hint = 'Write characters beyond U+FFFF as a pair of surrogates, high then low.';
     end if;
     raise exception using errcode = 'IU019', message = 'JSON is not of the documented shape',
         detail = concat_ws('; ', p_message, nullif(p_detail, '')),
-        hint = 'See the header of the function for the shape: \sf iucore.fn_iu_create_many, iucore.fn_iu_collection_create.';
+        hint = 'See the shape in the header of fn_iu_create_many or fn_iu_collection_create (docs/reference/functions.md).';
 end
 $$;
 

@@ -1,6 +1,6 @@
 -- Drops what this revision made, in reverse. Refuses while rows would be lost, unless the setting
 -- iucore.undo_may_lose_rows is 'on' (iucore db downgrade REVISION --lose-rows).
-lock table iucore.unit_content, iucore.information_unit, iucore.unit_version in access exclusive mode;
+lock table iucore.unit_content, iucore.information_unit, iucore.unit_version, iucore.unit_kind in access exclusive mode;
 
 do $$
 declare
@@ -14,9 +14,9 @@ begin
         into v_rows;
         if v_rows > 0 then
             raise exception using errcode = 'IU903', message = 'going back would lose rows',
-                detail = format('revision: 0002, rows: %s in unit_content, information_unit, unit_version', v_rows),
-                hint = 'Keep them with: pg_dump --format=custom --schema=iucore --file=iucore.dump DATABASE. Then go '
-                    'back with: iucore db downgrade REVISION --lose-rows';
+                detail = format('revision: 0002, rows: %s in unit_content, information_unit, unit_version, unit_kind', v_rows),
+                hint = 'Keep them with: pg_dump --format=custom --no-toast-compression --schema=iucore --file=iucore.dump '
+                    'DATABASE. Then go back with: iucore db downgrade REVISION --lose-rows';
         end if;
     end if;
 end

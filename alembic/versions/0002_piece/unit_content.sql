@@ -4,7 +4,7 @@ create table iucore.unit_content (
     body text collate "C" not null,
     constraint pk_unit_content primary key (content_sha256),
     constraint ck_unit_content_sha256 check (octet_length(content_sha256) = 32),
-    constraint ck_unit_content_length check (byte_length = octet_length(body) and byte_length <= 16777216)
+    constraint ck_unit_content_length check (byte_length = octet_length(body) and byte_length <= iucore.fn_iu_limit('body_bytes'))
 );
 
 -- lz4 where the server was built with it; the fingerprint leaves compression out, since it depends on the build.

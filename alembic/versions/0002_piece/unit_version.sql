@@ -18,8 +18,6 @@ create table iucore.unit_version (
 
 -- Finds pieces by what they say: reuse while cutting, and the ledger of one content.
 create index idx_unit_version_content on iucore.unit_version (content_sha256);
--- The versions that one call made: replay of a repeated request.
-create index idx_unit_version_change on iucore.unit_version (change_id);
 
 -- Stands here because information_unit comes first. The head has no such constraint: a circle would be checked twice
 -- at each birth; the governed functions set both sides in one call, and validation looks for a head that is missing.

@@ -30,7 +30,7 @@ declare
     v_address text;
 begin
     select o.* into v_open
-    from iucore.fn_iu_composer_open('reorder', p_key, p_reason, p_actor, p_request_key,
+    from iucore.fn_iu_composer_open('collection_reorder', p_key, p_reason, p_actor, p_request_key,
         jsonb_build_array(p_key, p_member, p_at, p_anchor)) as o;
     if v_open.replayed is null then
         v_member := iucore.fn_iu_member_find(v_open.collection_id, p_member);

@@ -19,9 +19,15 @@ as $$
 -- Raises: IU003.
 declare
     v_collection_id uuid := iucore.fn_iu_collection_id(p_key);
+    v_workflow boolean;
+    v_reached boolean[];
 begin
+    select c.kind = 'workflow' into v_workflow from iucore.collection as c where c.collection_id = v_collection_id;
+    if v_workflow then
+        v_reached := iucore.fn_iu_workflow_reached(v_collection_id);
+    end if;
     return query
-    with recursive members as (
+    with members as (
         select m.*, row_number() over (order by m.rank collate "C") as place,
             count(*) over () as places,
             count(*) over (partition by m.unit_id, m.child_id) as times,
@@ -64,42 +70,22 @@ begin
         select 'warning', 'no_line_end', m.place, m.member_id, m.address,
             'the next member goes on in the same line', 'End the piece with a line end, if this is not meant.'
         from members as m
-        where m.unended and m.place < m.places
+        where m.unended and m.place < m.places and not v_workflow
         union all
         select 'warning', 'duplicate', m.place, m.member_id, m.address,
             'stands here more than once', 'Remove all but one, if this is not meant.'
         from members as m
         where m.times > 1
     ),
-    -- A workflow: where each step leads. Without transitions a step leads to the next one; after the last is the end.
-    exits as (
-        select m.member_id, m.place, t.item ->> 'to' as goal
-        from members as m
-        cross join lateral jsonb_array_elements(
-            coalesce(m.transitions, case
-                when m.place < (select max(n.place) from members as n) then '[{"to": "next"}]'
-                else '[{"to": "end"}]' end::jsonb)) as t (item)
-    ),
     ways as (
-        select e.member_id, e.place, e.goal, coalesce(n.place, l.place) as goal_place
-        from exits as e
-        left join members as n on e.goal = 'next' and n.place = e.place + 1
-        left join members as l on l.label = e.goal
-    ),
-    reached as (
-        select 1::bigint as place
-        union
-        select w.goal_place
-        from reached as r
-        join ways as w on w.place = r.place
-        where w.goal_place is not null
+        select w.* from iucore.fn_iu_workflow_ways(v_collection_id, null) as w where v_workflow
     ),
     steps as (
         select 'error' as severity, 'step_without_way_on' as code, m.place, m.member_id, m.address,
             'no transition leads on' as message,
             'Add a transition to a label, to "next" or to "end".' as hint
         from members as m
-        where not exists (select from ways as w where w.member_id = m.member_id)
+        where v_workflow and not exists (select from ways as w where w.member_id = m.member_id)
             or exists (
                 select from ways as w
                 where w.member_id = m.member_id and w.goal = 'next' and w.goal_place is null
@@ -114,16 +100,13 @@ begin
         select 'warning', 'unreachable', m.place, m.member_id, m.address,
             'no way leads here from the first step', 'Add a transition to it, or remove it.'
         from members as m
-        where not exists (select from reached as r where r.place = m.place)
+        where not v_reached[m.place]
     )
     select f.severity, f.code, f.member_id, f.address, f.message, f.hint
     from (
         select f.* from finding as f
         union all
         select s.* from steps as s
-        where exists (
-            select from iucore.collection as c where c.collection_id = v_collection_id and c.kind = 'workflow'
-        )
     ) as f
     order by f.place, f.severity, f.code;
 end

@@ -21,18 +21,21 @@ declare
     v_collection record;
     v_change record;
 begin
-    select c.collection_id, c.kind into v_collection
-    from iucore.collection as c
-    where c.key = p_key
-    for no key update;
-    if not found then
+    loop
+        select c.collection_id, c.kind into v_collection
+        from iucore.collection as c
+        where c.key = p_key
+        for no key update;
+        exit when found;
+        -- Refuses, unless it was created between the two statements.
         perform iucore.fn_iu_collection_id(p_key);
-    end if;
-    if p_nests then
+    end loop;
+    -- A repeated call writes nothing, so it needs no lock.
+    if p_nests and not exists (select from iucore.change as c where c.request_key = p_request_key) then
         perform iucore.fn_iu_nesting_lock();
     end if;
     select o.* into v_change
-    from iucore.fn_iu_change_open('collection_' || p_verb, p_key, p_reason, p_actor, p_request_key,
+    from iucore.fn_iu_change_open(p_verb, p_key, p_reason, p_actor, p_request_key,
         case when p_request_key is not null then p_arguments end) as o;
     collection_id := v_collection.collection_id;
     kind := v_collection.kind;

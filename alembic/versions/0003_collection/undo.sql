@@ -13,8 +13,8 @@ begin
         if v_rows > 0 then
             raise exception using errcode = 'IU903', message = 'going back would lose rows',
                 detail = format('revision: 0003, rows: %s in collection, collection_member', v_rows),
-                hint = 'Keep them with: pg_dump --format=custom --schema=iucore --file=iucore.dump DATABASE. Then go '
-                    'back with: iucore db downgrade REVISION --lose-rows';
+                hint = 'Keep them with: pg_dump --format=custom --no-toast-compression --schema=iucore --file=iucore.dump '
+                    'DATABASE. Then go back with: iucore db downgrade REVISION --lose-rows';
         end if;
     end if;
 end
@@ -53,6 +53,8 @@ drop function iucore.fn_iu_member_address;
 drop function iucore.fn_iu_member_put;
 drop function iucore.fn_iu_member_find;
 drop function iucore.fn_iu_render_workflow;
+drop function iucore.fn_iu_workflow_reached;
+drop function iucore.fn_iu_workflow_ways;
 drop function iucore.fn_iu_mermaid_text;
 drop function iucore.fn_iu_render_pieces;
 drop function iucore.fn_iu_render;

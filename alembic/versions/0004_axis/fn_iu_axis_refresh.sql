@@ -19,7 +19,7 @@ declare
     v_result jsonb;
 begin
     select o.* into v_open
-    from iucore.fn_iu_composer_open('refresh_axes', p_key, p_reason, p_actor, p_request_key,
+    from iucore.fn_iu_composer_open('axis_refresh', p_key, p_reason, p_actor, p_request_key,
         jsonb_build_array(p_key)) as o;
     v_result := v_open.replayed;
     if v_result is null then
@@ -38,8 +38,10 @@ begin
             where m.unit_id is not null and m.closed_change is null
         ),
         found as (
-            select a.axis, a.rule, x.value, x.unit_id, x.opened_change, array_position(a.axis_values, x.value::text) as height,
-                dense_rank() over (partition by a.axis order by array_position(a.axis_values, x.value::text) desc) as lowness,
+            select a.axis, a.rule, x.value, x.unit_id,
+                dense_rank() over (
+                    partition by a.axis order by array_position(a.axis_values, x.value::text) desc
+                ) as lowness,
                 rank() over (partition by a.axis order by x.opened_change desc) as age
             from pieces as p
             join iucore.unit_axis as x on x.unit_id = p.unit_id and x.closed_change is null
@@ -89,7 +91,7 @@ begin
         into v_result
         from compared as c;
         -- A write, so that a second call at REPEATABLE READ fails with 40001 instead of building on its old snapshot.
-        update iucore.collection as c set head_change = v_open.change_id where c.collection_id = v_open.collection_id;
+        update iucore.collection as c set head_change = c.head_change where c.collection_id = v_open.collection_id;
         perform iucore.fn_iu_change_close(v_open.change_id, p_request_key, v_result);
     end if;
     return query

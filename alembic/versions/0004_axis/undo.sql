@@ -14,8 +14,8 @@ begin
         if v_rows > 0 then
             raise exception using errcode = 'IU903', message = 'going back would lose rows',
                 detail = format('revision: 0004, rows: %s in axis, unit_axis, collection_axis', v_rows),
-                hint = 'Keep them with: pg_dump --format=custom --schema=iucore --file=iucore.dump DATABASE. Then go '
-                    'back with: iucore db downgrade REVISION --lose-rows';
+                hint = 'Keep them with: pg_dump --format=custom --no-toast-compression --schema=iucore --file=iucore.dump '
+                    'DATABASE. Then go back with: iucore db downgrade REVISION --lose-rows';
         end if;
     end if;
 end

@@ -13,7 +13,6 @@ create table iucore.unit_axis (
 );
 
 create unique index uq_unit_axis_current on iucore.unit_axis (unit_id, axis, value) where closed_change is null;
-create index idx_unit_axis_value on iucore.unit_axis (axis, value) where closed_change is null;
 
 alter table iucore.unit_axis owner to iucore_owner;
 comment on table iucore.unit_axis is 'The values of axes on pieces over time.';

@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 48 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 46 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0004.
 do $iu_verify_0004$
 declare
@@ -41,13 +41,11 @@ begin
             ('95c4380fd40af8cff17785ecfbab3f1c', 'constraint', 'iucore.unit_axis.fk_unit_axis_unit'),
             ('07391ef23142a9d9a7ed2a510cc56dba', 'constraint', 'iucore.unit_axis.pk_unit_axis'),
             ('5b0dfb3a9c039419740e51b11963171a', 'function', 'iucore.fn_iu_axis_list()'),
-            ('5e2f2fae66096eb79a538dccbeed01cb', 'function', 'iucore.fn_iu_axis_refresh(text, text, text, text)'),
+            ('6e10709c96d679f9e10d44377d8722a4', 'function', 'iucore.fn_iu_axis_refresh(text, text, text, text)'),
             ('233a4e8c66b2ae9a76ceb26f2edd5f43', 'function', 'iucore.fn_iu_axis_register(text, text, text, text, text[], text, text)'),
             ('edee13291a9e3df07e90e4b6fc950db4', 'function', 'iucore.fn_iu_axis_set(text, text, text[], text, text, text)'),
             ('cfb4226903eee4b5d809d0cb727db60f', 'function', 'iucore.fn_iu_axis_show(text)'),
             ('0555bd413dd144147060d77d0b05b655', 'function', 'iucore.fn_iu_collection_axes(text)'),
-            ('680dd6f026f65f768dc681e4ff352eb9', 'index', 'iucore.idx_collection_axis_value'),
-            ('f2d0b1601eb4a62a3250559a3e95b917', 'index', 'iucore.idx_unit_axis_value'),
             ('c29234936ad5ec811d848503fe0a39c8', 'index', 'iucore.pk_axis'),
             ('1a20b5be17a96f30d6dec3c597f077a4', 'index', 'iucore.pk_collection_axis'),
             ('47ff981e96a745cded1e5279a463dba3', 'index', 'iucore.pk_unit_axis'),
