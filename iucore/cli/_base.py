@@ -12,6 +12,7 @@ import click
 
 from iucore.cli import _errors
 from iucore.cli._context import FORMATS, Context
+from iucore.cli._input import GIVEN, check_utf8
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 pass_context = click.make_pass_decorator(Context, ensure=True)
@@ -45,6 +46,7 @@ def _common() -> list[click.Parameter]:
         click.Option(
             ["--url"],
             metavar="URL",
+            type=GIVEN,
             expose_value=False,
             callback=_set("url"),
             help="The database; else IUCORE_DATABASE_URL, DATABASE_URL, PG*, the embedded one.",
@@ -54,7 +56,7 @@ def _common() -> list[click.Parameter]:
             type=click.Choice(FORMATS),
             expose_value=False,
             callback=_set("format"),
-            help="Of the output; else a table on a terminal and tsv elsewhere.",
+            help="Format of the output; else a table on a terminal, tsv elsewhere. Not for render and sql.",
         ),
         click.Option(
             ["--debug"],
@@ -76,10 +78,26 @@ def _common() -> list[click.Parameter]:
 class Command(click.Command):
     """A command with the common options."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Add the common options behind the own ones."""
+    def __init__(self, *args: Any, role: str | None = None, **kwargs: Any) -> None:
+        """Add the common options behind the own ones; ``role``: what a login needs, unless it follows from them."""
         super().__init__(*args, **kwargs)
+        self.role = role or (_errors.AUTHOR if any(one.name == "reason" for one in self.params) else _errors.READER)
         self.params += _common()
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuse what is not UTF-8, but for names of files."""
+        rest = super().parse_args(ctx, args)
+        for parameter in self.params:
+            value = ctx.params.get(parameter.name or "") if parameter.type is click.STRING else None
+            for text in value if isinstance(value, tuple) else (value or "",):
+                check_utf8(text, parameter)
+        return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run it, knowing which role a login needs."""
+        context = ctx.ensure_object(Context)
+        context.role = _errors.READER if context.recorder is not None else self.role
+        return super().invoke(ctx)
 
 
 class Group(click.Group):
@@ -117,22 +135,28 @@ class Root(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; whatever it raises is printed on stderr and becomes the exit code."""
         context = ctx.ensure_object(Context)
+        if sys.stdout is None:
+            _errors.show("stdout is closed", hint="Nothing was done. Send the output somewhere, such as >/dev/null")
+            ctx.exit(_errors.FAILED)
         try:
             try:
                 super().invoke(ctx)
             finally:
                 context.close()
             sys.stdout.flush()
-        except (click.ClickException, click.exceptions.Exit):
+        except click.exceptions.Exit:
+            raise
+        except click.ClickException as error:
+            error.message = _errors.visible(error.message)
             raise
         except BrokenPipeError:
             # Nobody reads any more; nothing may be flushed into the pipe at exit either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         except (KeyboardInterrupt, click.Abort):
-            click.echo(err=True)
+            click.echo("\ninterrupted", err=True)
             ctx.exit(_errors.INTERRUPTED)
         except Exception as error:
-            ctx.exit(_errors.explain(error, debug=context.debug))
+            ctx.exit(_errors.explain(error, context))
 
 
 def writes(function: Function) -> Function:
@@ -151,7 +175,7 @@ def change_options(*, required: bool) -> Callable[[Function], Function]:
 
     def add(function: Function) -> Function:
         for option in (
-            click.option("--request-key", metavar="KEY", help="Repeating the call with this key writes nothing anew."),
+            click.option("--request-key", metavar="KEY", help="Give the same key when you retry: the first result is returned and nothing is written."),
             click.option("--actor", metavar="NAME", help="Who claims to do this; stored beside the login role."),
             click.option("-m", "--reason", required=required, metavar="REASON", help="Why, in one line."),
         ):

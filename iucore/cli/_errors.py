@@ -86,7 +86,8 @@ def _explain_driver(original: Any, context: Context) -> int:
         show("cannot connect to the database, or the connection was lost", code, text, _way_in(text, context.embedded))
         return UNREACHABLE
     if code == "42501":
-        show(message, code, detail, hint or _MIGRATORS if context.role == OWNER else _ROLES.format(context.role))
+        needed = _MIGRATORS if context.role == OWNER else _ROLES.format(context.role)
+        show(message, code, detail, hint or needed)
         return FORBIDDEN
     if code in _NO_SCHEMA:
         show(message, code, detail, "Bring the database to this version of iucore: iucore db upgrade")
@@ -107,24 +108,23 @@ _FILES = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
 }
-# What libpq, the drivers and the server say. A server may speak another language: then the last line stands.
+_USER = "Are user and password right? A password may stand in the URL, in PGPASSWORD or in a passfile."
+# What libpq, the drivers and the server say. (A server may speak another language: then none of them fits.)
 _WAYS_IN = (
-    (r"password|authentication|pg_hba\.conf|role .* does not exist", "Are user and password right? A password may stand "
-    "in the URL, in PGPASSWORD or in a passfile."),
-    (r"database \"(?P<name>[^\"]+)\" does not exist", "Make it: createdb {name}"),
-    (r"translate host name|resolve|not known|No address associated", "Is the name of the host right?"),
-    (r"service .* not found|service file", "Is the service in pg_service.conf, or in the file that PGSERVICEFILE names?"),
-    ("", "Is the server running there, and are host and port right?"),
+    (r"password|authentication|pg_hba\.conf|role .* does not exist", _USER),
+    (r'database "(?P<name>[^"]+)" does not exist', "Make it: createdb {name}"),
+    (r"translate host name|resolve host|service not known|No address associated", "Is the name of the host right?"),
+    (r"service .* not found", "Is the service in pg_service.conf, or in the file that PGSERVICEFILE names?"),
+    (r"too many|starting up|shutting down", "Type the command again in a moment."),
 )
 
 
 def _way_in(text: str, embedded: bool) -> str:
     """What to do when a connection fails, by what was said about it."""
     for pattern, hint in _WAYS_IN:
-        found = re.search(pattern, text)
-        if found and pattern:
+        if found := re.search(pattern, text):
             return hint.format(**found.groupdict())
-    return "Start it: iucore db up" if embedded else hint
+    return "Start it: iucore db up" if embedded else "Is the server running there, and are host and port right?"
 
 
 def unreachable(original: Any) -> bool:

@@ -5,15 +5,40 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from iucore.cli._context import Context
 from iucore.errors import InvalidError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class _Given(click.ParamType):
+    """A text that is not empty: an empty one is a variable of a script that was not set."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not value:
+            self.fail("it is empty", param, ctx)
+        return value
+
+
+GIVEN = _Given()
+
+
+def check_utf8(text: str, parameter: click.Parameter) -> None:
+    """Refuse an argument whose bytes are no text; Python hands them on as lone surrogates."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        name = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
+        offset = len(text[: error.start].encode())
+        raise InvalidError(f"the argument {name} is not UTF-8 at byte {offset}", sqlstate="IU013") from None
 
 
 def read_bytes(path: str) -> bytes:
@@ -34,10 +59,10 @@ def read_text(path: str) -> str:
 
 def body_options(function: Function) -> Function:
     """``--body`` and ``--file``."""
-    function = click.option("--file", metavar="PATH", help="Read the text from a file, - for stdin; bytes are kept.")(
+    function = click.option("--file", metavar="PATH", type=GIVEN, help="Read the text from a file, - for stdin; bytes are kept.")(
         function
     )
-    return click.option("--body", metavar="TEXT", help="The text itself.")(function)
+    return click.option("--body", metavar="TEXT", help='The text itself. "$(...)" in a shell drops the last line end; --file keeps it.')(function)
 
 
 def body_of(body: str | None, file: str | None) -> str | None:
@@ -47,7 +72,7 @@ def body_of(body: str | None, file: str | None) -> str | None:
     return read_text(file) if file is not None else body
 
 
-def parse_json(text: str, option: str, sqlstate: str) -> Any:
+def parse_json(text: str, option: str, sqlstate: str, example: str) -> Any:
     """A JSON value as Python objects."""
 
     def refuse(name: str) -> None:
@@ -60,7 +85,7 @@ def parse_json(text: str, option: str, sqlstate: str) -> Any:
             f"{option} is not JSON",
             sqlstate=sqlstate,
             detail=str(error),
-            hint="Write JSON, for example '{\"a\": 1}' in single quotes.",
+            hint=f"Write JSON, such as {example}",
         ) from error
 
 
@@ -68,9 +93,10 @@ def parse_attributes(text: str | None) -> dict[str, Any] | None:
     """The attributes of a piece."""
     if text is None:
         return None
-    value = parse_json(text, "--attributes", "IU015")
+    example = "'{\"owner\": \"hr\"}' (in single quotes)"
+    value = parse_json(text, "--attributes", "IU015", example)
     if not isinstance(value, dict):
-        raise InvalidError("attributes are not a JSON object", sqlstate="IU015", detail=f"type: {type(value).__name__}")
+        raise InvalidError("attributes are not a JSON object", sqlstate="IU015", hint=f"Write an object, such as {example}")
     return value
 
 
@@ -120,11 +146,13 @@ def as_of_option(function: Function) -> Function:
     )(function)
 
 
-def as_of(when: str | None) -> tuple[int | None, datetime | None]:
+def as_of(context: Context, when: str | None) -> tuple[int | None, datetime | None]:
     """The change or the moment; a moment without zone is one of this machine's."""
     if when is None:
         return None, None
     if when.isascii() and when.isdigit():
+        if day := _day(when):
+            context.say(f"read as change number {when}; for a moment write {day}")
         return min(int(when), 2**63 - 1), None
     try:
         return None, datetime.fromisoformat(when).astimezone()
@@ -132,6 +160,15 @@ def as_of(when: str | None) -> tuple[int | None, datetime | None]:
         raise click.UsageError(
             f"--as-of {when}: give the number of a change, or a moment in ISO 8601 such as 2026-01-31T12:00:00Z."
         ) from None
+
+
+def _day(digits: str) -> date | None:
+    """The day that somebody may have meant by the digits of a year or a day."""
+    try:
+        day = date.fromisoformat(f"{digits}0101" if len(digits) == 4 else digits if len(digits) == 8 else "")
+    except ValueError:
+        return None
+    return day if 1900 <= day.year <= 2100 else None
 
 
 def number(value: str) -> int:

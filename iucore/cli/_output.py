@@ -10,12 +10,14 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import click
 
 from iucore.cli._context import Context, coloured
+from iucore.cli._errors import visible
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -38,18 +40,20 @@ def write(data: bytes) -> None:
 
 
 def emit_rows(context: Context, shape: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> None:
-    """Rows of one shape, in the format of the run."""
+    """Rows of one shape, in the format of the run; as they come, where the format is one of lines."""
     names = [field.name for field in dataclasses.fields(shape)]
-    table = [[_plain(getattr(row, name)) for name in names] for row in rows]
+    table = ([_plain(getattr(row, name)) for name in names] for row in rows)
     match context.shape:
         case "json":
             write(_json([dict(zip(names, row, strict=True)) for row in table], indent=2))
         case "jsonl":
-            write(b"".join(_json(dict(zip(names, row, strict=True))) for row in table))
+            _stream(_json(dict(zip(names, row, strict=True))) for row in table)
         case "table":
-            _table(names, table)
-        case other:
-            write(_lines(other, names, table))
+            _table(names, ([_short(*cell) for cell in zip(names, row, strict=True)] for row in table))
+        case "csv":
+            _stream(_csv(row) for row in chain([names], table))
+        case _:
+            _stream(_tsv(row) for row in chain([names], table))
 
 
 def emit_one(context: Context, row: DataclassInstance) -> None:
@@ -58,7 +62,8 @@ def emit_one(context: Context, row: DataclassInstance) -> None:
         fields = {field.name: _plain(getattr(row, field.name)) for field in dataclasses.fields(row)}
         write(_json(fields, indent=2 if context.shape == "json" else None))
     elif context.shape == "table":
-        _table(None, [[field.name, _plain(getattr(row, field.name))] for field in dataclasses.fields(row)])
+        cells = [(field.name, _plain(getattr(row, field.name))) for field in dataclasses.fields(row)]
+        _table(None, [(name, _short(name, value)) for name, value in cells])
     else:
         emit_rows(context, type(row), [row])
 
@@ -71,18 +76,6 @@ def emit_value(context: Context, name: str, value: str | None, *, absent: str = 
         write(f"{absent if value is None else value}\n".encode("utf-8", "surrogateescape"))
 
 
-def visible(text: str, *, keep: str = "\n") -> str:
-    """Text for a terminal: control, bidi and other characters that do not show are written as escapes."""
-    return "".join(
-        [
-            character
-            if character.isprintable() or character in keep
-            else character.encode("unicode_escape", "backslashreplace").decode()
-            for character in text
-        ]
-    )
-
-
 class Progress:
     """A line on stderr that is written over; only on a terminal."""
 
@@ -90,7 +83,7 @@ class Progress:
         """Say what is being done, and how much there is."""
         self.verb = verb
         self.total = total
-        self.shown = not context.quiet and sys.stderr.isatty()
+        self.shown = not context.quiet and sys.stderr is not None and sys.stderr.isatty()
         self.length = 0
 
     def __call__(self, done: int, total: int | None = None, *_: Any) -> None:
@@ -141,14 +134,24 @@ def _cell(value: Any) -> str:
 _TSV = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
-def _lines(shape: str, names: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
-    cells = [list(names), *([_cell(value) for value in row] for row in rows)]
-    if shape == "csv":
-        text = io.StringIO(newline="")
-        csv.writer(text, lineterminator="\n").writerows(cells)
-        return text.getvalue().encode("utf-8", "backslashreplace")
-    lines = ["\t".join([cell.translate(_TSV) for cell in row]) + "\n" for row in cells]
-    return "".join(lines).encode("utf-8", "backslashreplace")
+def _short(name: str, value: Any) -> Any:
+    """A value for the cells of a table: of a digest the first digits tell one from another."""
+    return value[:12] if name.endswith("sha256") and value is not None else value
+
+
+def _stream(lines: Iterable[bytes]) -> None:
+    sys.stdout.buffer.writelines(lines)
+    sys.stdout.buffer.flush()
+
+
+def _csv(row: Sequence[Any]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator="\n").writerow([_cell(value) for value in row])
+    return text.getvalue().encode("utf-8", "backslashreplace")
+
+
+def _tsv(row: Sequence[Any]) -> bytes:
+    return ("\t".join([_cell(value).translate(_TSV) for value in row]) + "\n").encode("utf-8", "backslashreplace")
 
 
 def _table(names: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> None:

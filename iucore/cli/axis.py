@@ -7,6 +7,7 @@ import click
 from iucore import axes
 from iucore.cli._base import Change, Group, examples, pass_context, writes
 from iucore.cli._context import Context
+from iucore.cli._errors import OPERATOR
 from iucore.cli._output import emit_one, emit_rows
 
 
@@ -16,6 +17,7 @@ def axis() -> None:
 
 
 @axis.command(
+    role=OPERATOR,
     epilog=examples(
         "iucore axis register risk --title Risk --rule highest --value low --value high -m audit",
         "iucore axis register topic --title Topic --rule union -m search",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import click
 
 from iucore import collections
@@ -9,6 +11,7 @@ from iucore.cli import _errors
 from iucore.cli._base import Change, Group, examples, pass_context, writes
 from iucore.cli._context import Context
 from iucore.cli._input import (
+    GIVEN,
     as_of,
     as_of_option,
     number,
@@ -19,7 +22,7 @@ from iucore.cli._input import (
     transitions_of,
 )
 from iucore.cli._output import emit_one, emit_rows
-from iucore.errors import InvalidError
+from iucore.errors import NotFoundError
 
 
 @click.group(
@@ -46,6 +49,7 @@ def collection() -> None:
     "--members",
     "file",
     metavar="PATH",
+    type=GIVEN,
     help='A JSON array of {"piece"|"collection", "version"?, "label"?, "transitions"?}; - for stdin.',
 )
 @writes
@@ -58,9 +62,7 @@ def create(
         raise click.UsageError("Give either --piece or --members, not both.")
     members = [collections.NewMember(piece=address) for address in pieces]
     if file is not None:
-        members = parse_json(read_text(file), "--members", "IU019")
-        if not isinstance(members, list):
-            raise InvalidError("members are not an array of objects", sqlstate="IU019")
+        members = parse_json(read_text(file), "--members", "IU019", '[{"piece": "policies/leave"}]')
     emit_one(context, context.call(collections.create, key=key, kind=kind, title=title, members=members, **change))
 
 
@@ -74,7 +76,7 @@ def create(
 @click.argument("member")
 @place_options
 @click.option("--nested", is_flag=True, help="MEMBER is the key of a collection.")
-@click.option("--version", type=number, metavar="N", help="Pin this version of the piece.")
+@click.option("--version", type=number, metavar="N", help="Pin this version of the piece; else it follows the head.")
 @click.option("--label", metavar="LABEL", help="Of a workflow's step.")
 @click.option("--on", multiple=True, metavar="OUTCOME=GOAL", help="Where a step leads; may be repeated.")
 @writes
@@ -95,9 +97,10 @@ def add(
 ) -> None:
     """Put the piece MEMBER into the collection KEY; at the end unless a place is given."""
     at, anchor = place_of(first, last, before, after, default="last")
-    emit_one(
-        context,
-        context.call(
+    if nested and version is not None:
+        raise click.UsageError("A nested collection has no version.")
+    try:
+        done = context.call(
             collections.add,
             key=key,
             member=member,
@@ -108,8 +111,12 @@ def add(
             label=label,
             transitions=transitions_of(on),
             **change,
-        ),
-    )
+        )
+    except NotFoundError as error:
+        if error.sqlstate == "IU001":
+            error.hint = f"{error.hint} To add a collection use --nested.".lstrip()
+        raise
+    emit_one(context, done)
 
 
 @collection.command(
@@ -161,7 +168,7 @@ def move(
 )
 @click.argument("key")
 @click.argument("member")
-@click.option("--version", type=number, metavar="N", help="Which version; else the head as it is now.")
+@click.option("--version", type=number, metavar="N", help="Which version; else the head as it is now, which then stays.")
 @writes
 @pass_context
 def pin(context: Context, key: str, member: str, version: int | None, change: Change) -> None:
@@ -239,7 +246,7 @@ def show(context: Context, key: str, summary: bool, as_of: str | None) -> None:
     if summary:
         emit_one(context, context.call(collections.show, key=key))
         return
-    change, moment = _as_of(as_of)
+    change, moment = _as_of(context, as_of)
     found = context.call(collections.members, key=key, as_of_change=change, as_of=moment)
     emit_rows(context, collections.Member, found)
 
@@ -252,14 +259,12 @@ _as_of = as_of
 )
 @click.option("--prefix", default="", metavar="TEXT", help="Only keys that begin so.")
 @click.option("--after", default="", metavar="KEY", help="Only keys after this one.")
-@click.option("--limit", type=number, metavar="N", default=1000, show_default=True, help="How many at most.")
+@click.option("--limit", type=number, metavar="N", help="How many at most; else all.")
 @pass_context
-def list_(context: Context, prefix: str, after: str, limit: int) -> None:
+def list_(context: Context, prefix: str, after: str, limit: int | None) -> None:
     """List collections by key."""
-    found = context.call(collections.list_collections, prefix=prefix, after=after, limit=limit)
+    found = context.pages(collections.list_collections, attrgetter("key"), prefix=prefix, after=after, limit=limit)
     emit_rows(context, collections.ListedCollection, found)
-    if len(found) == limit:
-        context.say(f"there may be more: --after {found[-1].key}")
 
 
 @collection.command(

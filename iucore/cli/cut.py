@@ -10,7 +10,11 @@ import click
 from iucore.cli import _errors
 from iucore.cli._base import Command, change_options, examples, pass_context
 from iucore.cli._context import Context
-from iucore.cli._output import Progress, emit_rows, visible
+from iucore.cli._input import GIVEN
+from iucore.cli._output import Progress, emit_rows
+
+
+_REUSE = "An active piece with the same text is used again, not born anew; later edits of it show in every document."
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +35,19 @@ class PlannedDocument:
         "iucore cut 'notes/**/*.txt' --prefix notes --reuse --keep-going --apply -m import",
     ),
 )
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--prefix", required=True, metavar="KEY", help="Of the keys that the documents get.")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=GIVEN)
+@click.option(
+    "--prefix",
+    required=True,
+    metavar="KEY",
+    type=GIVEN,
+    help="Begin every key with this, e.g. policies gives policies/travel.md.",
+)
 @click.option("--apply", is_flag=True, help="Do it; without this the plan is only shown.")
 @click.option(
     "--level", type=click.IntRange(1, 6), default=6, show_default=True, help="Deeper headings begin no piece."
 )
-@click.option("--reuse", is_flag=True, help="An active piece with the same text is used again, not born anew.")
+@click.option("--reuse", is_flag=True, help=_REUSE)
 @click.option("--nest", is_flag=True, help="A heading with deeper headings becomes a collection of its own.")
 @click.option("--keep-going", is_flag=True, help="Cut the good files in spite of bad ones; the exit code stays 1.")
 @click.option("--kind", default="text", show_default=True, metavar="KIND", help="A registered kind, of every piece.")
@@ -91,7 +101,7 @@ def cut(
         raise InvalidError(
             "there is nothing to cut",
             sqlstate="IU031",
-            detail="no file was found in: " + ", ".join(map(visible, paths)),
+            detail="no file was found in: " + ", ".join(map(cutter.printable, paths)),
             hint="Folders give .md, .markdown and .txt; name other files with --include GLOB.",
         )
     reused = 0
@@ -117,13 +127,15 @@ def cut(
             for each in plan.documents
         ],
     )
+    born = f"{plan.pieces - reused} {'' if apply else 'would be '}born"
     context.say(
-        f"{len(plan.documents)} documents, {plan.pieces} pieces ({plan.pieces - reused} born, {reused} used again), "
+        f"{len(plan.documents)} documents, {plan.pieces} pieces ({born}, {reused} used again), "
         f"{plan.contents} distinct contents, {plan.byte_length} bytes, {time.monotonic() - begin:.1f} s"
     )
     if plan.bad:
         context.say(f"{len(plan.bad)} files were left out")
     if not apply:
-        context.say("dry run: nothing was written; do it with --apply -m REASON")
+        looked = "" if reuse else " (without --reuse it does not look at the database)"
+        context.say(f"dry run{looked}: nothing was written; do it with --apply -m REASON")
     if plan.bad:
         ctx.exit(_errors.FAILED)

@@ -7,6 +7,7 @@ import click
 from iucore import units
 from iucore.cli._base import Change, Group, examples, pass_context, writes
 from iucore.cli._context import Context
+from iucore.cli._errors import OPERATOR
 from iucore.cli._output import emit_one, emit_rows
 
 
@@ -29,6 +30,7 @@ def list_(context: Context) -> None:
 
 
 @kind.command(
+    role=OPERATOR,
     epilog=examples(
         'iucore kind register recipe --title Recipe --description "How a dish is made." -m kitchen',
         'iucore kind register faq --title FAQ --description "A question and its answer." -m support --actor ann',

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
+from operator import attrgetter
 
 import click
 
 from iucore import units
-from iucore.cli._base import Change, Group, examples, pass_context, writes
+from iucore.cli._base import Change, Function, Group, examples, pass_context, writes
 from iucore.cli._context import Context, coloured
+from iucore.cli._errors import OPERATOR, visible
 from iucore.cli._input import body_of, body_options, number, parse_attributes
-from iucore.cli._output import emit_one, emit_rows, visible, write
+from iucore.cli._output import emit_one, emit_rows, write
 
 
 @click.group(cls=Group, epilog=examples("iucore piece list --prefix policies/", "iucore piece show policies/leave"))
@@ -59,6 +62,24 @@ def create(
     )
 
 
+def _expected_option(function: Function) -> Function:
+    return click.option(
+        "--expected-version",
+        type=number,
+        metavar="N",
+        help="The version that you saw; without it, a change that someone made just before is overwritten.",
+    )(function)
+
+
+def _expected(context: Context, address: str, given: int | None, change: Change) -> int:
+    """The version that the caller saw, else the head."""
+    if given is not None:
+        return given
+    if change["request_key"] is not None:
+        raise click.UsageError("--request-key needs --expected-version: when you retry, the head is another version.")
+    return context.read(units.show, address=address).version
+
+
 @piece.command(
     epilog=examples(
         "iucore piece edit policies/leave --file leave.md -m shorter",
@@ -69,7 +90,7 @@ def create(
 @body_options
 @click.option("--title", metavar="TITLE", help="A new title.")
 @click.option("--attributes", metavar="JSON", help="New attributes, a JSON object.")
-@click.option("--expected-version", type=number, metavar="N", help="The version that you saw; else the head now.")
+@_expected_option
 @writes
 @pass_context
 def edit(
@@ -87,14 +108,12 @@ def edit(
     if text is None and title is None and attributes is None:
         raise click.UsageError("Give at least one of --body, --file, --title and --attributes.")
     given = parse_attributes(attributes)
-    if expected_version is None:
-        expected_version = context.read(units.show, address=address).version
     emit_one(
         context,
         context.call(
             units.edit,
             address=address,
-            expected_version=expected_version,
+            expected_version=_expected(context, address, expected_version, change),
             body=text,
             title=title,
             attributes=given,
@@ -171,13 +190,14 @@ def _unified(both: units.DiffInput) -> list[str]:
 
     from iucore.textcode.cut import split_lines
 
-    lines = []
-    for line in unified_diff(
-        split_lines(both.from_body),
-        split_lines(both.to_body),
-        f"{both.address} version {both.from_version}: {both.from_title}",
-        f"{both.address} version {both.to_version}: {both.to_title}",
-    ):
+    if both.from_version == both.to_version:
+        return []
+    old = f"{both.address} version {both.from_version}: {both.from_title}"
+    new = f"{both.address} version {both.to_version}: {both.to_title}"
+    # Also where the text is the same: then the title or something else of the piece changed.
+    lines = [f"--- {old}\n", f"+++ {new}\n"]
+    found = unified_diff(split_lines(both.from_body), split_lines(both.to_body), old, new)
+    for line in islice(found, 2, None):
         ended = line.endswith(("\n", "\r"))
         lines.append(line if ended else f"{line}\n\\ No newline at end of file\n")
     return lines
@@ -209,17 +229,18 @@ def where_used(context: Context, address: str) -> None:
 @click.option("--prefix", default="", metavar="TEXT", help="Only addresses that begin so.")
 @click.option("--kind", metavar="KIND", help="Only pieces of this kind.")
 @click.option("--after", default="", metavar="ADDRESS", help="Only addresses after this one.")
-@click.option("--limit", type=number, metavar="N", default=1000, show_default=True, help="How many at most.")
+@click.option("--limit", type=number, metavar="N", help="How many at most; else all.")
 @pass_context
-def list_(context: Context, prefix: str, kind: str | None, after: str, limit: int) -> None:
+def list_(context: Context, prefix: str, kind: str | None, after: str, limit: int | None) -> None:
     """List pieces by address."""
-    found = context.call(units.list_pieces, prefix=prefix, kind=kind, after=after, limit=limit)
+    found = context.pages(
+        units.list_pieces, attrgetter("address"), prefix=prefix, kind=kind, after=after, limit=limit
+    )
     emit_rows(context, units.ListedPiece, found)
-    if len(found) == limit:
-        context.say(f"there may be more: --after {found[-1].address}")
 
 
 @piece.command(
+    role=OPERATOR,
     epilog=examples(
         'iucore piece lifecycle policies/leave retired -m "no longer in force"',
         'iucore piece lifecycle policies/leave active --expected-version 3 -m "in force again"',
@@ -227,16 +248,13 @@ def list_(context: Context, prefix: str, kind: str | None, after: str, limit: in
 )
 @click.argument("address")
 @click.argument("lifecycle", type=click.Choice(["draft", "active", "retired"]))
-@click.option("--expected-version", type=number, metavar="N", help="The version that you saw; else the head now.")
+@_expected_option
 @writes
 @pass_context
 def lifecycle(context: Context, address: str, lifecycle: str, expected_version: int | None, change: Change) -> None:
     """Set the lifecycle of the piece ADDRESS, as a new version."""
-    if expected_version is None:
-        expected_version = context.read(units.show, address=address).version
+    expected = _expected(context, address, expected_version, change)
     emit_one(
         context,
-        context.call(
-            units.set_lifecycle, address=address, expected_version=expected_version, lifecycle=lifecycle, **change
-        ),
+        context.call(units.set_lifecycle, address=address, expected_version=expected, lifecycle=lifecycle, **change),
     )

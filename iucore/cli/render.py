@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,9 @@ import click
 from iucore import collections
 from iucore.cli._base import Command, examples, pass_context
 from iucore.cli._context import Context
-from iucore.cli._input import as_of, as_of_option
+from iucore.cli._input import GIVEN, as_of, as_of_option
 from iucore.cli._output import Progress, emit_one, write
+from iucore.errors import InvalidError, NotFoundError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -29,13 +31,30 @@ if TYPE_CHECKING:
     ),
 )
 @click.argument("key", required=False)
-@click.option("-o", "--output", metavar="FILE", help="Write there instead of stdout; whole or not at all.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    type=GIVEN,
+    help="Write there instead of stdout (-); whole or not at all, and into a folder that exists.",
+)
 @as_of_option
 @click.option(
     "--as", "form", type=click.Choice(["checklist", "mermaid", "json"]), help="A workflow in another form than text."
 )
-@click.option("--prefix", metavar="KEY", help="Render every collection below this key.")
-@click.option("--to", "directory", metavar="DIR", help="With --prefix: write each at its relative path below DIR.")
+@click.option(
+    "--prefix",
+    metavar="KEY",
+    type=GIVEN,
+    help="Render this collection and all below it, e.g. policies means policies/...; needs --to.",
+)
+@click.option(
+    "--to",
+    "directory",
+    metavar="DIR",
+    type=GIVEN,
+    help="With --prefix: write each at its relative path below DIR, which is made.",
+)
 @pass_context
 def render(
     context: Context,
@@ -46,14 +65,14 @@ def render(
     prefix: str | None,
     directory: str | None,
 ) -> None:
-    """Write the exact bytes of the collection KEY, or of every collection below --prefix."""
-    change, moment = _as_of(as_of)
+    """Write the exact bytes of the collection KEY, or of every collection at or below --prefix."""
+    change, moment = _as_of(context, as_of)
     if key is None:
         if prefix is None or directory is None:
             raise click.UsageError("Give a KEY, or --prefix and --to.")
         if output is not None or form is not None:
             raise click.UsageError("--output and --as are for one KEY.")
-        _tree(context, prefix, Path(directory), change, moment)
+        _tree(context, prefix.rstrip("/") or prefix, Path(directory), change, moment)
     elif prefix is not None or directory is not None:
         raise click.UsageError("Give either a KEY, or --prefix and --to.")
     elif form is not None:
@@ -77,45 +96,58 @@ def _chunks(connection: Connection, key: str, change: int | None, moment: dateti
 
 
 def _put(output: str | None, chunks: Iterator[bytes] | list[bytes]) -> None:
-    from iucore.textcode.tree import write_tree
+    from iucore.textcode.tree import write_file
 
-    if output in (None, "-"):
+    if output is None or output == "-":
         write(b"".join(chunks))
-        return
-    path = Path(output or "")
-    write_tree(path.parent, [(PurePosixPath(path.name), chunks)])
+    else:
+        write_file(Path(output), chunks)
 
 
 def _tree(context: Context, prefix: str, directory: Path, change: int | None, moment: datetime | None) -> None:
-    """Every collection below the prefix; one that a fragment names is a part of another."""
+    """The collection of the prefix and every one below it; one that a fragment names is a part of another."""
     from iucore.textcode.cut import path_of_key
     from iucore.textcode.tree import write_tree
 
+    def path_of(key: str) -> PurePosixPath:
+        # Its own key gives the name of its last segment, as a file that is copied into a folder keeps its name.
+        below = f"{prefix}/{key.rpartition('/')[2]}" if key == prefix else key
+        return path_of_key(below, prefix)
+
     if context.recorder is not None:
         raise click.UsageError("--to writes many files: print the SQL of one KEY.")
+    found = context.pages(collections.list_collections, attrgetter("key"), prefix=prefix)
+    keys = [each.key for each in found if "#" not in each.key and f"{each.key}/".startswith(f"{prefix}/")]
     with context.transaction(snapshot=True) as connection:
-        keys = [key for key in _keys(connection, prefix) if "#" not in key]
-        if change is not None or moment is not None:
-            keys = [key for key in keys if _existed(connection, key, change, moment)]
-        paths = [path_of_key(key, prefix) for key in keys]
+        keys = [key for key in keys if _existed(connection, key, change, moment)]
+        if not keys:
+            raise NotFoundError(
+                "no collection stands at or below the prefix" + (" as of then" if change or moment else ""),
+                sqlstate="IU003",
+                detail=f"prefix: {prefix}",
+                hint="See what there is: iucore collection list",
+            )
+        paths = [path_of(key) for key in keys]
         progress = Progress(context, "rendered", len(keys))
+        finished: list[str] = []
 
         def files() -> Iterator[tuple[PurePosixPath, Iterator[bytes]]]:
-            for number, (key, path) in enumerate(zip(keys, paths, strict=True), start=1):
+            for key, path in zip(keys, paths, strict=True):
                 yield path, _chunks(connection, key, change, moment)
-                progress(number)
+                finished.append(str(path))
+                progress(len(finished))
 
-        done = write_tree(directory, files())
+        try:
+            done = write_tree(directory, files())
+        except (InvalidError, OSError):
+            if finished:
+                context.say(f"written before, in the order of the keys: {len(finished)} files up to {finished[-1]}")
+            raise
     emit_one(context, done)
 
 
-def _keys(connection: Connection, prefix: str) -> Iterator[str]:
-    after = ""
-    while page := collections.list_collections(connection, prefix=f"{prefix}/", after=after):
-        yield from (found.key for found in page)
-        after = page[-1].key
-
-
 def _existed(connection: Connection, key: str, change: int | None, moment: datetime | None) -> bool:
+    if change is None and moment is None:
+        return True
     born = collections.history(connection, key=key)[-1]
     return born.change_id <= change if change is not None else moment is not None and born.changed_at <= moment

@@ -81,10 +81,13 @@ class Database:
         return [row["address"] for row in self.call("collection_members", key=key, **as_of)]
 
     def counts(self) -> dict[str, int]:
-        """Rows of every table of the schema."""
+        """Rows of every table of the schema that this login may read."""
         names = [
             name
-            for (name,) in self.query("select tablename from pg_tables where schemaname = 'iucore' order by tablename")
+            for (name,) in self.query(
+                "select tablename from pg_tables where schemaname = 'iucore'"
+                " and has_table_privilege(format('iucore.%I', tablename), 'select') order by tablename"
+            )
         ]
         statement = sql.SQL(" union all ").join(
             sql.SQL("select {}, count(*) from iucore.{}").format(sql.Literal(name), sql.Identifier(name))
