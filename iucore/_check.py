@@ -82,7 +82,7 @@ def objects(items: Any, shape: type, name: str, example: str) -> list[Any]:
     Raises:
         InvalidError: IU019.
     """
-    given = list(items) if isinstance(items, Iterable) and not isinstance(items, Mapping | str) else [None]
+    given: list[Any] = list(items) if isinstance(items, Iterable) and not isinstance(items, Mapping | str) else [None]
     if not all(isinstance(item, Mapping) for item in given):
         raise_for(
             "IU019", f"the {name}s are not an array of objects", hint=f"Give an array of objects, such as {example}"

@@ -99,8 +99,8 @@ def resolve(url: str | None = None, *, start_embedded: bool = False, data: str |
     if start_embedded:
         return Target(cluster.up(), "embedded")
     status = cluster.status()
-    if status.state == "running" and status.url:
-        return Target(status.url, "embedded")
+    if status.state == "running":
+        return Target(cluster.url(), "embedded")
     raise OperationError(
         "no database is named, and the embedded PostgreSQL is not running",
         sqlstate="IU907",
@@ -194,6 +194,10 @@ def _parts(url: str) -> dict[str, str]:
         raise _invalid("it is not a PostgreSQL URL")
     if scheme:
         before, mark, query = text[scheme.end() :].partition("?")
+        authority, _, path = before.partition("/")
+        if authority.count("@") > 1 or "@" in path:
+            # libpq would take the rest of the password for a host, and show it.
+            raise _invalid("there is an @ too many", "Write @ in a password as %40, and / as %2F.")
         text = f"postgresql://{before}{mark}{_libpq_query(query) if scheme['driver'] else query}"
     try:
         parts: dict[str, str] = parse_dsn(text)
@@ -218,5 +222,5 @@ def _libpq_query(query: str) -> str:
     return "&".join(f"{key}={quote(value, safe='/,:')}" for key, value in pairs)
 
 
-def _invalid(detail: str) -> InvalidError:
-    return InvalidError("the database URL cannot be read", sqlstate="IU030", detail=detail, hint=_HINT)
+def _invalid(detail: str, hint: str = _HINT) -> InvalidError:
+    return InvalidError("the database URL cannot be read", sqlstate="IU030", detail=detail, hint=hint)

@@ -191,17 +191,27 @@ class Cluster:
         """The connection URL; the password stands in the passfile that it names, not in the URL.
 
         Raises:
-            OperationError: IU907 the cluster was never started.
+            OperationError: IU907 the cluster was never started, or runs without its passfile.
         """
-        url = self.status().url
-        if url is None:
+        status = self.status()
+        if status.url is None and status.state == "running":
+            raise self._passfile_missing()
+        if status.url is None:
             raise OperationError(
                 "the embedded PostgreSQL was never started",
                 sqlstate="IU907",
                 detail=f"data folder: {self.data}",
                 hint="Start it with: iucore db up",
             )
-        return url
+        return status.url
+
+    def _passfile_missing(self) -> OperationError:
+        return OperationError(
+            "the passfile of the running embedded PostgreSQL is missing",
+            sqlstate="IU907",
+            detail=str(self.passfile),
+            hint="Start it anew, which makes a new password: iucore db down && iucore db up",
+        )
 
     def reset(self) -> bool:
         """Stop the server and remove the data folder and what stands beside it. Returns whether there was anything.
@@ -271,6 +281,13 @@ class Cluster:
 
     def _refuse_other_version(self, programs: Path) -> None:
         data, ours = self._version(), _major(programs)
+        if data == "unknown":
+            raise OperationError(
+                "the data folder is damaged: PG_VERSION is missing",
+                sqlstate="IU907",
+                detail=str(self.data),
+                hint="Put it back from a backup of the folder, or remove the data with: iucore db reset",
+            )
         if data != ours:
             raise OperationError(
                 "the data folder belongs to another major version of PostgreSQL",
@@ -353,12 +370,7 @@ class Cluster:
                 self._renew_password(programs, lock)
             server = self._start(programs, settings)
         elif not self.passfile.exists():
-            raise OperationError(
-                "the passfile of the running embedded PostgreSQL is missing",
-                sqlstate="IU907",
-                detail=str(self.passfile),
-                hint="Start it anew, which makes a new password: iucore db down && iucore db up",
-            )
+            raise self._passfile_missing()
         if self._saved_port() != server.port:
             _write(self.side / "port", f"{server.port}\n")
         return self._url(server.port)

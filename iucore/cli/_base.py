@@ -147,7 +147,7 @@ class Root(click.Group):
         except click.exceptions.Exit:
             raise
         except click.ClickException as error:
-            error.message = _errors.visible(error.message)
+            vars(error)["message"] = _errors.visible(error.message)
             raise
         except BrokenPipeError:
             # Nobody reads any more; nothing may be flushed into the pipe at exit either.
@@ -175,7 +175,11 @@ def change_options(*, required: bool) -> Callable[[Function], Function]:
 
     def add(function: Function) -> Function:
         for option in (
-            click.option("--request-key", metavar="KEY", help="Give the same key when you retry: the first result is returned and nothing is written."),
+            click.option(
+                "--request-key",
+                metavar="KEY",
+                help="Give the same key when you retry: the first result is returned and nothing is written.",
+            ),
             click.option("--actor", metavar="NAME", help="Who claims to do this; stored beside the login role."),
             click.option("-m", "--reason", required=required, metavar="REASON", help="Why, in one line."),
         ):

@@ -135,11 +135,7 @@ class Context:
         if self.recorder is not None:
             verb(self.recorder, after=after, limit=limit, **given)
         with self.transaction(snapshot=True) as connection:
-            left = limit
-            while page := verb(connection, after=after, limit=PAGE if left is None else min(left, PAGE), **given):
-                yield from page
-                after = name(page[-1])
-                left = None if left is None else left - len(page)
+            yield from pages(connection, verb, name, after=after, limit=limit, **given)
 
     def close(self) -> None:
         """End the connection."""
@@ -150,6 +146,23 @@ class Context:
             finally:
                 if connection.engine.driver == "psycopg2":
                     _interruptible(False)
+
+
+def pages(
+    connection: Connection,
+    verb: Callable[..., list[Row]],
+    name: Callable[[Row], str],
+    *,
+    after: str = "",
+    limit: int | None = None,
+    **given: Any,
+) -> Iterator[Row]:
+    """As ``Context.pages``, in the caller's transaction."""
+    left = sys.maxsize if limit is None else limit
+    while left and (page := verb(connection, after=after, limit=min(left, PAGE), **given)):
+        yield from page
+        after = name(page[-1])
+        left -= len(page)
 
 
 def _interruptible(on: bool) -> None:

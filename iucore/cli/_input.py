@@ -17,7 +17,7 @@ from iucore.errors import InvalidError
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-class _Given(click.ParamType):
+class _Given(click.ParamType):  # type: ignore[type-arg]
     """A text that is not empty: an empty one is a variable of a script that was not set."""
 
     name = "text"
@@ -59,10 +59,12 @@ def read_text(path: str) -> str:
 
 def body_options(function: Function) -> Function:
     """``--body`` and ``--file``."""
-    function = click.option("--file", metavar="PATH", type=GIVEN, help="Read the text from a file, - for stdin; bytes are kept.")(
-        function
-    )
-    return click.option("--body", metavar="TEXT", help='The text itself. "$(...)" in a shell drops the last line end; --file keeps it.')(function)
+    function = click.option(
+        "--file", metavar="PATH", type=GIVEN, help="Read the text from a file, - for stdin; bytes are kept."
+    )(function)
+    return click.option(
+        "--body", metavar="TEXT", help='The text itself. "$(...)" in a shell drops the last line end; --file keeps it.'
+    )(function)
 
 
 def body_of(body: str | None, file: str | None) -> str | None:
@@ -93,10 +95,12 @@ def parse_attributes(text: str | None) -> dict[str, Any] | None:
     """The attributes of a piece."""
     if text is None:
         return None
-    example = "'{\"owner\": \"hr\"}' (in single quotes)"
+    example = '\'{"owner": "hr"}\' (in single quotes)'
     value = parse_json(text, "--attributes", "IU015", example)
     if not isinstance(value, dict):
-        raise InvalidError("attributes are not a JSON object", sqlstate="IU015", hint=f"Write an object, such as {example}")
+        raise InvalidError(
+            "attributes are not a JSON object", sqlstate="IU015", hint=f"Write an object, such as {example}"
+        )
     return value
 
 

@@ -21,7 +21,7 @@ def axis() -> None:
     epilog=examples(
         "iucore axis register risk --title Risk --rule highest --value low --value high -m audit",
         "iucore axis register topic --title Topic --rule union -m search",
-    )
+    ),
 )
 @click.argument("name", metavar="AXIS")
 @click.option("--title", required=True, metavar="TITLE", help="Its name for people.")

@@ -168,7 +168,9 @@ def move(
 )
 @click.argument("key")
 @click.argument("member")
-@click.option("--version", type=number, metavar="N", help="Which version; else the head as it is now, which then stays.")
+@click.option(
+    "--version", type=number, metavar="N", help="Which version; else the head as it is now, which then stays."
+)
 @writes
 @pass_context
 def pin(context: Context, key: str, member: str, version: int | None, change: Change) -> None:

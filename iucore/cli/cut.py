@@ -13,7 +13,6 @@ from iucore.cli._context import Context
 from iucore.cli._input import GIVEN
 from iucore.cli._output import Progress, emit_rows
 
-
 _REUSE = "An active piece with the same text is used again, not born anew; later edits of it show in every document."
 
 

@@ -15,6 +15,8 @@ import click
 from iucore.cli import _errors
 from iucore.cli._base import Group, examples, pass_context
 from iucore.cli._context import Context
+from iucore.cli._errors import OWNER
+from iucore.cli._input import GIVEN
 from iucore.cli._output import emit_one, emit_value, write
 
 if TYPE_CHECKING:
@@ -28,10 +30,11 @@ def db() -> None:
     """The database: the embedded PostgreSQL, and the migrations on any database."""
 
 
+_DATA = "The data folder; else IUCORE_PGDATA, else this user's own."
+
+
 def _data_option(function: Function) -> Function:
-    return click.option("--data", metavar="DIR", help="The data folder; else IUCORE_PGDATA, else this user's own.")(
-        function
-    )
+    return click.option("--data", metavar="DIR", type=GIVEN, help=_DATA)(function)
 
 
 def _timeout_options(function: Function) -> Function:
@@ -57,12 +60,12 @@ def _cluster(data: str | None) -> Cluster:
     return Cluster.default(data)
 
 
-def _confirm(question: str, yes: bool) -> None:
+def _confirm(what: str, yes: bool) -> None:
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise click.UsageError("This removes something, and nobody can be asked here: add --yes.")
-    click.confirm(question, abort=True, err=True)
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise click.UsageError(f"This {what}. There is no terminal to confirm on: add --yes.")
+    click.confirm(f"This {what}. Go on?", abort=True, err=True)
 
 
 @db.command(epilog=examples("iucore db up", "iucore db up --data ./pg"))
@@ -157,12 +160,12 @@ def psql(context: Context, arguments: tuple[str, ...]) -> None:
 def reset(context: Context, data: str | None, yes: bool) -> None:
     """Stop the embedded PostgreSQL and remove its data."""
     cluster = _cluster(data)
-    _confirm(f"Remove all data in {cluster.data}?", yes)
+    _confirm(f"removes the data in {cluster.data}", yes)
     removed = cluster.reset()
     context.say(f"{'removed' if removed else 'nothing stands there'}: {cluster.data}")
 
 
-@db.command(epilog=examples("iucore db upgrade", "iucore db upgrade 0002 --lock-timeout 30s"))
+@db.command(role=OWNER, epilog=examples("iucore db upgrade", "iucore db upgrade 0002 --lock-timeout 30s"))
 @click.argument("revision", default="head")
 @_timeout_options
 @pass_context
@@ -175,11 +178,12 @@ def upgrade(
     settings = _settings(wait=wait, lock_timeout=lock_timeout, statement_timeout=statement_timeout)
     engine = context.engine()
     before = migrate.current(engine)
+    _towards(before, revision, up=True)
     migrate.upgrade(engine, revision, **settings)
     _moved(context, before, migrate.current(engine))
 
 
-@db.command(epilog=examples("iucore db downgrade 0003", "iucore db downgrade base --lose-rows --yes"))
+@db.command(role=OWNER, epilog=examples("iucore db downgrade 0003", "iucore db downgrade base --lose-rows --yes"))
 @click.argument("revision")
 @click.option("--lose-rows", is_flag=True, help="Go back even when rows are lost with their tables.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
@@ -198,11 +202,27 @@ def downgrade(
     from iucore.operations import migrate
 
     settings = _settings(wait=wait, lock_timeout=lock_timeout, statement_timeout=statement_timeout)
+    _confirm(f"takes the database back to {revision}{', losing rows' if lose_rows else ''}", yes)
     engine = context.engine()
-    _confirm(f"Take the database back to {revision}{', losing rows' if lose_rows else ''}?", yes)
     before = migrate.current(engine)
+    _towards(before, revision, up=False)
     migrate.downgrade(engine, revision, lose_rows=lose_rows, **settings)
     _moved(context, before, migrate.current(engine))
+
+
+def _towards(before: str | None, revision: str, *, up: bool) -> None:
+    """Refuse to upgrade to an older revision and to downgrade to a newer one; unknown ones are refused later."""
+    from iucore.operations import migrate
+
+    order = ["base", *migrate.revisions(), "head"]
+    at = before or "base"
+    if at not in order or revision not in order or (order.index(revision) >= order.index(at)) is up or at == revision:
+        return
+    _errors.show(
+        f"the database is at {'a newer' if up else 'an older'} revision: {at}",
+        hint=f"To go {'back' if up else 'on'} to {revision}: iucore db {'downgrade' if up else 'upgrade'} {revision}",
+    )
+    raise click.exceptions.Exit(_errors.FAILED)
 
 
 def _moved(context: Context, before: str | None, after: str | None) -> None:
@@ -252,7 +272,9 @@ def sql(context: Context, span: str | None, lose_rows: bool) -> None:
     """Print the SQL of the migrations for psql; everything up to the newest unless FROM:TO is given."""
     from iucore.operations import migrate
 
-    start, _, end = (span or ":").partition(":")
+    start, colon, end = (span or ":").partition(":")
+    if not colon:
+        raise click.UsageError(f"{span}: write FROM:TO, such as base:{span}; base is nothing.")
     text = migrate.offline_sql(start if start not in ("", "base") else None, end or "head", lose_rows=lose_rows)
     context.say("apply it with: psql -X -v ON_ERROR_STOP=1 -f FILE")
     write(text.encode())

@@ -34,7 +34,7 @@ def list_(context: Context) -> None:
     epilog=examples(
         'iucore kind register recipe --title Recipe --description "How a dish is made." -m kitchen',
         'iucore kind register faq --title FAQ --description "A question and its answer." -m support --actor ann',
-    )
+    ),
 )
 @click.argument("name", metavar="KIND")
 @click.option("--title", required=True, metavar="TITLE", help="Its name for people.")

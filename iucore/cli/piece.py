@@ -233,9 +233,7 @@ def where_used(context: Context, address: str) -> None:
 @pass_context
 def list_(context: Context, prefix: str, kind: str | None, after: str, limit: int | None) -> None:
     """List pieces by address."""
-    found = context.pages(
-        units.list_pieces, attrgetter("address"), prefix=prefix, kind=kind, after=after, limit=limit
-    )
+    found = context.pages(units.list_pieces, attrgetter("address"), prefix=prefix, kind=kind, after=after, limit=limit)
     emit_rows(context, units.ListedPiece, found)
 
 
@@ -244,7 +242,7 @@ def list_(context: Context, prefix: str, kind: str | None, after: str, limit: in
     epilog=examples(
         'iucore piece lifecycle policies/leave retired -m "no longer in force"',
         'iucore piece lifecycle policies/leave active --expected-version 3 -m "in force again"',
-    )
+    ),
 )
 @click.argument("address")
 @click.argument("lifecycle", type=click.Choice(["draft", "active", "retired"]))

@@ -12,7 +12,7 @@ import click
 
 from iucore import collections
 from iucore.cli._base import Command, examples, pass_context
-from iucore.cli._context import Context
+from iucore.cli._context import Context, pages
 from iucore.cli._input import GIVEN, as_of, as_of_option
 from iucore.cli._output import Progress, emit_one, write
 from iucore.errors import InvalidError, NotFoundError
@@ -116,13 +116,15 @@ def _tree(context: Context, prefix: str, directory: Path, change: int | None, mo
 
     if context.recorder is not None:
         raise click.UsageError("--to writes many files: print the SQL of one KEY.")
-    found = context.pages(collections.list_collections, attrgetter("key"), prefix=prefix)
-    keys = [each.key for each in found if "#" not in each.key and f"{each.key}/".startswith(f"{prefix}/")]
+    past = change is not None or moment is not None
     with context.transaction(snapshot=True) as connection:
-        keys = [key for key in keys if _existed(connection, key, change, moment)]
+        found = pages(connection, collections.list_collections, attrgetter("key"), prefix=prefix)
+        keys = [each.key for each in found if "#" not in each.key and f"{each.key}/".startswith(f"{prefix}/")]
+        if past:
+            keys = [key for key in keys if _existed(connection, key, change, moment)]
         if not keys:
             raise NotFoundError(
-                "no collection stands at or below the prefix" + (" as of then" if change or moment else ""),
+                "no collection at or below the prefix" + (" as of then" if past else ""),
                 sqlstate="IU003",
                 detail=f"prefix: {prefix}",
                 hint="See what there is: iucore collection list",
@@ -147,7 +149,5 @@ def _tree(context: Context, prefix: str, directory: Path, change: int | None, mo
 
 
 def _existed(connection: Connection, key: str, change: int | None, moment: datetime | None) -> bool:
-    if change is None and moment is None:
-        return True
     born = collections.history(connection, key=key)[-1]
     return born.change_id <= change if change is not None else moment is not None and born.changed_at <= moment

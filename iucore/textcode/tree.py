@@ -16,6 +16,12 @@ from iucore.errors import InvalidError
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CREATE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_OTHERS = {
+    stat.S_IFLNK: "a symbolic link",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
 _MEMORY = 1024 * 1024
 _BLOCK = 256 * 1024
 
@@ -42,17 +48,36 @@ def write_tree(directory: Path, files: Iterable[tuple[PurePosixPath, Iterable[by
         OSError: the operating system refuses.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    return _write(directory, files)
+
+
+def write_file(path: Path, content: Iterable[bytes] | bytes) -> Written:
+    """Write one file as ``write_tree`` does; its folder must exist.
+
+    Raises:
+        InvalidError: IU031, as ``write_tree``.
+        OSError: the operating system refuses.
+    """
+    return _write(path.parent, [(PurePosixPath(path.name), content)])
+
+
+def _write(directory: Path, files: Iterable[tuple[PurePosixPath, Iterable[bytes] | bytes]]) -> Written:
     root = os.open(directory, _FOLDER)
     written = unchanged = total = 0
     seen: set[PurePosixPath] = set()
     try:
-        for path, content in files:
-            *folders, name = _checked(path)
-            if path in seen:
+        for relative, content in files:
+            path = directory.absolute() / relative
+            *folders, name = _checked(relative, path)
+            if relative in seen:
                 raise _refused(path, name, "comes twice")
-            seen.add(path)
-            with _opened(root, path, folders) as parent:
-                changed, length = _put(parent, path, name, (content,) if isinstance(content, bytes) else content)
+            seen.add(relative)
+            try:
+                with _opened(root, path, folders) as parent:
+                    changed, length = _put(parent, path, name, (content,) if isinstance(content, bytes) else content)
+            except OSError as error:
+                error.filename = str(path)  # not the file beside it that is renamed at the end
+                raise
             total += length
             written += changed
             unchanged += not changed
@@ -61,16 +86,19 @@ def write_tree(directory: Path, files: Iterable[tuple[PurePosixPath, Iterable[by
     return Written(written, unchanged, total)
 
 
-def _refused(path: PurePosixPath, name: str, why: str) -> InvalidError:
+def _refused(path: Path, name: str, why: str) -> InvalidError:
     return InvalidError(
-        "the file is not written", sqlstate="IU031", detail=f"{str(path)!r}: {name!r} {why}", hint="Use another folder."
+        "the file is not written",
+        sqlstate="IU031",
+        detail=f"{str(path)!r}: {name!r} {why}",
+        hint="Name another file or folder. For stdout: -o -",
     )
 
 
-def _checked(path: PurePosixPath) -> tuple[str, ...]:
-    if not path.parts:
+def _checked(relative: PurePosixPath, path: Path) -> tuple[str, ...]:
+    if not relative.parts:
         raise _refused(path, "", "is empty")
-    for name in path.parts:
+    for name in relative.parts:
         if name in ("", ".", ".."):
             raise _refused(path, name, "is not the name of a file")
         if "/" in name or "\0" in name:
@@ -81,11 +109,11 @@ def _checked(path: PurePosixPath) -> tuple[str, ...]:
             raise _refused(path, name, "cannot be encoded") from None
         if length > 255:
             raise _refused(path, name, "is longer than 255 bytes")
-    return path.parts
+    return relative.parts
 
 
 @contextmanager
-def _opened(root: int, path: PurePosixPath, folders: list[str]) -> Iterator[int]:
+def _opened(root: int, path: Path, folders: list[str]) -> Iterator[int]:
     """The folder of a file. Each step opens relative to the descriptor before it: a swapped name leads nowhere."""
     current = os.dup(root)
     try:
@@ -105,20 +133,20 @@ def _opened(root: int, path: PurePosixPath, folders: list[str]) -> Iterator[int]
         os.close(current)
 
 
-def _open_folder(path: PurePosixPath, name: str, parent: int) -> int:
+def _open_folder(path: Path, name: str, parent: int) -> int:
     try:
         return os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     except OSError as error:
         raise _as_refusal(error, path, name) from error
 
 
-def _as_refusal(error: OSError, path: PurePosixPath, name: str) -> Exception:
+def _as_refusal(error: OSError, path: Path, name: str) -> Exception:
     if error.errno in (errno.ELOOP, errno.ENOTDIR):
         return _refused(path, name, "is not a folder, or is a symbolic link")
     return error
 
 
-def _put(parent: int, path: PurePosixPath, name: str, chunks: Iterable[bytes]) -> tuple[bool, int]:
+def _put(parent: int, path: Path, name: str, chunks: Iterable[bytes]) -> tuple[bool, int]:
     """Whether the file was written, and its length."""
     mode = _present_mode(parent, path, name)
     stream = iter(chunks)
@@ -154,13 +182,13 @@ def _put(parent: int, path: PurePosixPath, name: str, chunks: Iterable[bytes]) -
     return True, length
 
 
-def _present_mode(parent: int, path: PurePosixPath, name: str) -> int | None:
+def _present_mode(parent: int, path: Path, name: str) -> int | None:
     try:
         status = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(status.st_mode):
-        raise _refused(path, name, "exists and is not a regular file")
+        raise _refused(path, name, f"is {_OTHERS.get(stat.S_IFMT(status.st_mode), 'a device')}, not a regular file")
     return stat.S_IMODE(status.st_mode)
 
 

@@ -85,8 +85,8 @@ class Database:
         names = [
             name
             for (name,) in self.query(
-                "select tablename from pg_tables where schemaname = 'iucore'"
-                " and has_table_privilege(format('iucore.%I', tablename), 'select') order by tablename"
+                "select relname from pg_class where relnamespace = 'iucore'::regnamespace and relkind = 'r'"
+                " and has_table_privilege(oid, 'select') order by relname"
             )
         ]
         statement = sql.SQL(" union all ").join(
