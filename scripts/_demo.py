@@ -33,7 +33,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="scripts/demo", description="Show iucore at work on files.")
     parser.add_argument("path", nargs="*", help="files or folders (default: README.md and docs/ of the project)")
     paths = parser.parse_args().path or [str(ROOT / "README.md"), str(ROOT / "docs")]
+    if "" in paths:
+        parser.error("a path is empty")
     began = time.perf_counter()
+
+    with step("read and cut the documents"):
+        plan = cut.read_paths(paths, prefix=PREFIX)
+    if plan.bad:
+        for bad in plan.bad:
+            print(f"   refused: {bad}", file=sys.stderr)
+        print("Nothing was written: correct these files, or leave them out.", file=sys.stderr)
+        return 1
+    if not plan.documents:
+        print("No document was found; give Markdown or text files.", file=sys.stderr)
+        return 2
 
     with step("start the embedded PostgreSQL"):
         # A cluster for each checkout. As root the server runs as nobody, who may not be able to reach the checkout.
@@ -48,17 +61,6 @@ def main() -> int:
             connection.execute(text(f"drop database if exists {DATABASE} with (force)"))
             connection.execute(text(f"create database {DATABASE}"))
         migrate.upgrade(url.render_as_string(hide_password=False))
-
-    with step("read and cut the documents"):
-        plan = cut.read_paths(paths, prefix=PREFIX)
-    if plan.bad:
-        for bad in plan.bad:
-            print(f"   refused: {bad}", file=sys.stderr)
-        print("Nothing was written: correct these files, or leave them out.", file=sys.stderr)
-        return 1
-    if not plan.documents:
-        print("No document was found; give Markdown or text files.", file=sys.stderr)
-        return 2
 
     engine = create_engine(url, poolclass=NullPool)
     with (
@@ -79,6 +81,7 @@ def main() -> int:
             )
         ).one()
 
+    iucore = shlex.quote(str(ROOT / ".venv/bin/iucore"))
     print(f"""
 documents           {len(sources):>10}
 pieces              {counts[0]:>10}
@@ -90,21 +93,28 @@ seconds             {time.perf_counter() - began:>10.1f}
 
 Try next:
   export IUCORE_DATABASE_URL={shlex.quote(own.replace("/iucore?", f"/{DATABASE}?"))}
-  {shlex.quote(str(ROOT / ".venv/bin/iucore"))} collection list
-  {shlex.quote(str(ROOT / ".venv/bin/iucore"))} render {shlex.quote(next(iter(sources)))}""")
+  {iucore} collection list
+  {iucore} render {shlex.quote(next(iter(sources)))}
+
+The server goes on running. Stop it, or remove it with all its data:
+  {iucore} db down --data {shlex.quote(str(home))}
+  {iucore} db reset --yes --data {shlex.quote(str(home))}""")
     return 0 if same == len(sources) else 1
 
 
 def shared_edit(connection: Connection, keys: list[str]) -> None:
     """Let one piece stand in two documents, edit it, move it, and look at the past."""
     first, *others = keys
+    members = collections.members(connection, key=first)
+    piece = members[len(members) // 2].address
     if others:
         second = others[0]
     else:
         second = f"{PREFIX}/second"
-        collections.create(connection, key=second, kind="file", title="A second document", reason="scripts/demo")
-    members = collections.members(connection, key=first)
-    piece = members[len(members) // 2].address
+        rest = [{"piece": member.address} for member in members if member.address != piece]
+        collections.create(
+            connection, key=second, kind="file", title="A second document", members=rest[:1], reason="scripts/demo"
+        )
     added = collections.add(connection, key=second, member=piece, at="first", reason="the same text stands here too")
     before = {key: collections.render(connection, key=key) for key in (first, second)}
 
@@ -124,9 +134,10 @@ def shared_edit(connection: Connection, keys: list[str]) -> None:
         changed = [line for line in lines if line[:1] in "+-" and line[:3] not in ("+++", "---")]
         print(f"   {key}: {'  '.join(changed)}")
 
-    collections.reorder(connection, key=second, member=f"@{added.member_id}", at="last", reason="it belongs at the end")
-    at_end = collections.members(connection, key=second)[-1].address == piece
-    print(f"Moved to the end of {second}: {'yes' if at_end else 'no'}. Its history:")
+    moved = collections.reorder(
+        connection, key=second, member=f"@{added.member_id}", at="last", reason="it belongs at the end"
+    )
+    print(f"Moved to the end of {second}{'' if moved.changed else ' (it stood there already)'}. Its history:")
     for change in collections.history(connection, key=second):
         print(f"   change {change.change_id:>3}  {change.verb:<20} +{change.opened} -{change.closed}  {change.reason}")
     print(f"The history of the piece {piece}:")
@@ -151,6 +162,9 @@ def step(what: str) -> Iterator[None]:
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        sys.exit(130)
     except (IucoreError, OSError) as error:
         print(f"\n{error}\n{getattr(error, 'hint', '')}".rstrip(), file=sys.stderr)
         sys.exit(1)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-import click
+import sys
 
-from iucore import __version__
-from iucore.cli._base import Root, examples
+try:
+    import click
+
+    from iucore import __version__
+    from iucore.cli._base import Root, examples
+except KeyboardInterrupt:
+    sys.stderr.write("interrupted\n")
+    sys.exit(130)
 
 _COMMANDS = {
     "db": "The database: embedded server, migrations, verification.",
