@@ -204,7 +204,7 @@ def _parts(url: str) -> dict[str, str]:
     except (psycopg2.Error, ValueError) as error:
         # What libpq quotes may be a piece of the password.
         reason = " ".join(str(error).removeprefix("invalid dsn: ").split())
-        if not reason.startswith(("invalid URI query parameter", "invalid connection option")):
+        if "@" in reason or not reason.startswith(("invalid URI query parameter", "invalid connection option")):
             reason = re.sub(r'"[^"]*"', '"..."', reason)
         raise _invalid(reason) from None
     return {**parts, "driver": scheme["driver"].lower()} if scheme and scheme["driver"] else parts

@@ -48,7 +48,7 @@ def show(message: str, code: str = "", detail: str = "", hint: str = "") -> None
     lines += [f"  {line}" for line in detail.split("\n") if detail]
     lines += [f"  hint: {hint}"] if hint else []
     for line in lines:
-        click.echo(visible(line), err=True)
+        click.echo(visible(line, keep="\t"), err=True)
 
 
 def explain(error: Exception, context: Context) -> int:

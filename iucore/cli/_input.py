@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -38,11 +36,17 @@ def check_utf8(text: str, parameter: click.Parameter) -> None:
     except UnicodeEncodeError as error:
         name = parameter.opts[-1] if isinstance(parameter, click.Option) else parameter.human_readable_name
         offset = len(text[: error.start].encode())
-        raise InvalidError(f"the argument {name} is not UTF-8 at byte {offset}", sqlstate="IU013") from None
+        raise InvalidError(
+            f"the argument {name} is not UTF-8 at byte {offset}",
+            sqlstate="IU013",
+            hint="Convert it, for example with: iconv -f latin1 -t utf-8",
+        ) from None
 
 
 def read_bytes(path: str) -> bytes:
     """The bytes of a file, or of stdin for ``-``."""
+    from pathlib import Path
+
     return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
 
 
@@ -76,6 +80,7 @@ def body_of(body: str | None, file: str | None) -> str | None:
 
 def parse_json(text: str, option: str, sqlstate: str, example: str) -> Any:
     """A JSON value as Python objects."""
+    import json
 
     def refuse(name: str) -> None:
         raise ValueError(f"JSON has no {name}")

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -42,7 +42,9 @@ def write(data: bytes) -> None:
 def emit_rows(context: Context, shape: type[DataclassInstance], rows: Iterable[DataclassInstance]) -> None:
     """Rows of one shape, in the format of the run; as they come, where the format is one of lines."""
     names = [field.name for field in dataclasses.fields(shape)]
-    table = ([_plain(getattr(row, name)) for name in names] for row in rows)
+    found = ([_plain(getattr(row, name)) for name in names] for row in rows)
+    # The first row before the header: when it cannot be had, nothing stands on stdout.
+    table = chain([*islice(found, 1)], found)
     match context.shape:
         case "json":
             write(_json([dict(zip(names, row, strict=True)) for row in table], indent=2))
@@ -171,7 +173,12 @@ def _table(names: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> None:
         highlight=False,
         legacy_windows=False,
     )
-    table = Table(box=box.SIMPLE_HEAD if names else None, show_header=names is not None, pad_edge=False)
+    table = Table(
+        box=box.SIMPLE_HEAD if names else None,
+        show_header=names is not None,
+        pad_edge=False,
+        padding=(0, 0 if names else 1),  # the box puts a space between columns
+    )
     for name in names or ("", ""):
         table.add_column(name, overflow="fold")
     for row in rows:

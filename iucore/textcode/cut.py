@@ -226,7 +226,7 @@ _FORBIDDEN = re.compile(
     "[\x00\ud800-\udfff"
     r"\u0001-\u001f\u007f-\u00a0\u00ad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f"
     r"\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\uffff"
-    r"\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]+")
 _SLUG = {code: " " for code in range(128) if not chr(code).isalnum()} | {ord("'"): None}

@@ -58,6 +58,7 @@ def write_file(path: Path, content: Iterable[bytes] | bytes) -> Written:
         InvalidError: IU031, as ``write_tree``.
         OSError: the operating system refuses.
     """
+    path = path.absolute()
     return _write(path.parent, [(PurePosixPath(path.name), content)])
 
 

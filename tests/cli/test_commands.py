@@ -20,7 +20,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection
 
 from iucore import collections, units
-from iucore.cli import main
+from iucore.cli import _context, main
 from iucore.operations import migrate
 
 AWKWARD = "\ufeff# É\r\nlone\rtab\t\\ %s 'x' \u202e\x0c\n"
@@ -104,7 +104,9 @@ def test_piece_edit_clone_lifecycle_diff(run: Run) -> None:
         "+2",
         "+three",
     ]
-    assert run("piece", "diff", "a/one", "--from", "1", "--to", "2").stdout == ""
+    renamed = run("piece", "diff", "a/one", "--from", "1", "--to", "2").stdout
+    assert renamed.splitlines() == ["--- a/one version 1: T", "+++ a/one version 2: New"]
+    assert run("piece", "diff", "a/one", "--from", "2", "--to", "2").stdout == ""
     assert objects(run("piece", "diff", "a/one", "--format", "json"))["to_body"] == "one\n2\nthree\n"
     assert "+2\n" in run("piece", "diff", "a/one", "--format", "table").stdout
     run("piece", "clone", "a/one", "a/two", "--version", "1", "--title", "Copy", "-m", "r")
@@ -119,15 +121,21 @@ def test_piece_edit_clone_lifecycle_diff(run: Run) -> None:
     assert used.stdout == "key\tkind\ttitle\tmember_id\tpinned_version\tdepth\n"
 
 
-def test_piece_list_pages(run: Run) -> None:
-    for number in range(3):
+def test_lists_are_whole_unless_limited(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_context, "PAGE", 2)
+    for number in range(5):
         make(run, f"a/{number}")
-    first = run("piece", "list", "--prefix", "a/", "--limit", "2", "--format", "jsonl")
-    assert [json.loads(line)["address"] for line in first.stdout.splitlines()] == ["a/0", "a/1"]
-    assert "--after a/1" in first.stderr
+        run("collection", "create", f"a/{number}", "--title", "T", "-m", "r")
+    first = run("piece", "list", "--prefix", "a/", "--limit", "3", "--format", "jsonl")
+    assert [json.loads(line)["address"] for line in first.stdout.splitlines()] == ["a/0", "a/1", "a/2"]
     rest = run("piece", "list", "--prefix", "a/", "--kind", "text", "--after", "a/1", "--format", "json")
-    assert [each["address"] for each in objects(rest)] == ["a/2"] and "--after" not in rest.stderr
+    assert [each["address"] for each in objects(rest)] == ["a/2", "a/3", "a/4"]
+    for what in ("piece", "collection"):
+        for shape, lines in {"tsv": 6, "csv": 6, "jsonl": 5, "table": 9}.items():
+            assert run(what, "list", "--format", shape).stdout.count("\n") == lines, shape
+        assert len(objects(run(what, "list", "--format", "json"))) == 5
     run("piece", "list", "--limit", "0", code=2)
+    assert "p_limit => null" in run("sql", "piece", "list").stdout
 
 
 def test_kinds(run: Run) -> None:
@@ -189,11 +197,47 @@ WRONG = {
     "sql of nothing": (["sql"], 2, "COMMAND"),
     "unknown revision": (["db", "upgrade", "9999"], 1, "IU912"),
     "bad time": (["db", "upgrade", "--wait", "soon"], 2, "--wait"),
-    "downgrade without asking": (["db", "downgrade", "base"], 2, "--yes"),
+    "downgrade without asking": (["db", "downgrade", "base"], 2, "no terminal to confirm on: add --yes"),
+    "upgrade to an older revision": (["db", "upgrade", "0001"], 1, "iucore db downgrade 0001"),
+    "sql from nowhere": (["db", "sql", "0002"], 2, "FROM:TO"),
+    "a retry without a version": (
+        ["piece", "edit", "one", "--body", "a", "-m", "r", "--request-key", "k"],
+        2,
+        "--request-key needs --expected-version",
+    ),
+    "a retry of a lifecycle": (
+        ["piece", "lifecycle", "one", "retired", "-m", "r", "--request-key", "k"],
+        2,
+        "--request-key needs --expected-version",
+    ),
+    "no url": (["--url", "", "kind", "list"], 2, "it is empty"),
+    "no data": (["db", "status", "--data", ""], 2, "it is empty"),
+    "no file": (["piece", "edit", "one", "--file", "", "-m", "r"], 2, "it is empty"),
+    "no output": (["render", "doc", "-o", ""], 2, "it is empty"),
+    "no folder": (["render", "--prefix", "doc", "--to", ""], 2, "it is empty"),
+    "no prefix": (["render", "--prefix", "", "--to", "out"], 2, "it is empty"),
+    "cut without a prefix": (["cut", ".", "--prefix", ""], 2, "it is empty"),
+    "cut without a name": (["cut", "", "--prefix", "x"], 2, "it is empty"),
+    "a version of a collection": (
+        ["collection", "add", "doc", "doc", "--nested", "--version", "1", "-m", "r"],
+        2,
+        "no version",
+    ),
+    "a collection as a piece": (["collection", "add", "doc", "doc", "-m", "r"], 1, "--nested"),
+    "render below nothing": (["render", "--prefix", "do", "--to", "out"], 1, "IU003"),
+    "render into a missing folder": (["render", "doc", "-o", "nope/x"], 1, "nope"),
+    "escapes": (["piece", "show", "a\x1b[31m\u202e"], 1, "a\\x1b[31m\\u202e"),
+    "escapes in usage": (["piece", "show", "a", "--\x1b[31m"], 2, "\\x1b[31m"),
+    "not UTF-8": (["piece", "show", "é\udcff"], 1, "the argument ADDRESS is not UTF-8 at byte 2 (IU013)"),
+    "an option that is not UTF-8": (
+        ["piece", "edit", "one", "--body", "\udcff", "-m", "r"],
+        1,
+        "argument --body is not",
+    ),
 }
 
 
-def test_wrong_input(run: Run) -> None:
+def test_wrong_input(run: Run, tmp_path: Path) -> None:
     make(run, "one")
     run("collection", "create", "doc", "--title", "D", "--piece", "one", "-m", "r")
     run("axis", "register", "risk", "--title", "Risk", "--rule", "union", "-m", "r")
@@ -201,7 +245,8 @@ def test_wrong_input(run: Run) -> None:
     for case, (arguments, code, says) in WRONG.items():
         result = run(*arguments, code=code)
         assert says in result.stderr, f"{case}: {result.stderr}"
-        assert result.stdout == "" and "Traceback" not in result.stderr, case
+        assert result.stdout == "" and "Traceback" not in result.stderr and "\x1b" not in result.stderr, case
+    assert [path.name for path in tmp_path.iterdir()] == []
     assert run("-q", "piece", "history", "one").stdout == before
 
 
@@ -250,7 +295,6 @@ def test_collections(run: Run, tmp_path: Path) -> None:
     assert [each["key"] for each in used] == ["outer"]
     listed = objects(run("collection", "list", "--format", "json"))
     assert [each["key"] for each in listed] == ["doc", "outer"]
-    assert "--after doc" in run("collection", "list", "--limit", "1").stderr
     assert objects(run("collection", "history", "doc", "--format", "json"))[-1]["verb"] == "collection_create"
     assert "(IU028)" in run("collection", "add", "doc", "outer", "--nested", "-m", "r", code=1).stderr
 
@@ -276,9 +320,18 @@ def test_workflow(run: Run, tmp_path: Path) -> None:
     assert json.loads((tmp_path / "w.json").read_text())["key"] == "w"
     both = ["collection", "create", "x", "--title", "X", "--members", "steps.json", "--piece", "do", "-m", "r"]
     run(*both, code=2)
-    (tmp_path / "bad.json").write_text("{}")
-    bad = run("collection", "create", "x", "--title", "X", "--members", "bad.json", "-m", "r", code=1)
-    assert "(IU019)" in bad.stderr
+    for text, says in {
+        "{}": 'such as [{"piece": "a/one"}',
+        "1": 'such as [{"piece": "a/one"}',
+        '["do"]': 'such as [{"piece": "a/one"}',
+        "{": 'such as [{"piece": ',
+        '[{"piece": "do"}, {"piece": "ask", "verison": 1}]': "member 2: 'verison'",
+        '[{"piece": "do", "version": "1"}]': 'member 1: "1"',
+        '[{"piece": "do", "version": 1.5}]': "member 1: 1.5",
+    }.items():
+        (tmp_path / "bad.json").write_text(text)
+        bad = run("collection", "create", "x", "--title", "X", "--members", "bad.json", "-m", "r", code=1)
+        assert "(IU019)" in bad.stderr and says in bad.stderr, text
 
 
 def test_axes(run: Run) -> None:
@@ -333,14 +386,35 @@ def test_render_to_a_file_and_a_folder(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "file.md").read_bytes() == AWKWARD.encode()
     assert run("render", "docs/one.md", "-o", "-").stdout_bytes == AWKWARD.encode()
     (tmp_path / "link.md").symlink_to("file.md")
-    assert "(IU031)" in run("render", "docs/one.md", "-o", "link.md", code=1).stderr
+    refused = run("render", "docs/one.md", "-o", "link.md", code=1).stderr
+    assert "(IU031)" in refused and f"{tmp_path / 'link.md'}" in refused and "is a symbolic link" in refused
     assert "(IU003)" in run("render", "nope", "-o", "new.md", code=1).stderr
     assert not (tmp_path / "new.md").exists() and not list(tmp_path.glob(".iucore-*"))
     make(run, "p")
     run("collection", "create", "docs/%2E%2E", "--title", "X", "--piece", "p", "-m", "r", code=1)
     run("collection", "create", "docs/one.md/below", "--title", "X", "--piece", "p", "-m", "r")
-    assert "(IU031)" in run("render", "--prefix", "docs", "--to", "out", code=1).stderr
+    refused = run("render", "--prefix", "docs", "--to", "out", code=1).stderr
+    assert "(IU031)" in refused and "3 files up to one.md" in refused
     assert (tmp_path / "out" / "one.md").read_bytes() == AWKWARD.encode()
+
+
+def test_render_at_and_below_a_prefix(run: Run, tmp_path: Path) -> None:
+    make(run, "p")
+    for key in ("a/doc", "a/doc/below", "a/docs", "a"):
+        run("collection", "create", key, "--title", "T", "--piece", "p", "-m", "r")
+    for prefix in ("a/doc", "a/doc/"):
+        run("render", "--prefix", prefix, "--to", f"out{len(prefix)}")
+        assert sorted(path.name for path in (tmp_path / f"out{len(prefix)}").iterdir()) == ["below", "doc"]
+    missing = run("render", "--prefix", "a/doc", "--to", "then", "--as-of", "1", code=1).stderr
+    assert "(IU003)" in missing and "as of then" in missing and not (tmp_path / "then").exists()
+
+
+def test_digits_that_look_like_a_day(run: Run) -> None:
+    for digits, day in {"2026": "2026-01-01", "20261124": "2026-11-24"}.items():
+        told = run("render", "doc", "--as-of", digits, code=1).stderr
+        assert f"read as change number {digits}; for a moment write {day}" in told
+    for digits in ("1", "1500", "20261350", "20269"):
+        assert "read as" not in run("render", "doc", "--as-of", digits, code=1).stderr
 
 
 # --- cut -------------------------------------------------------------------------------------------------------------
@@ -355,16 +429,17 @@ def test_cut(run: Run, tmp_path: Path, connection: Connection) -> None:
         "a.md\tdocs/a.md\t2\t21",
         "b.md\tdocs/b.md\t1\t11",
     ]
-    assert "dry run" in dry.stderr and "2 documents, 3 pieces" in dry.stderr
+    assert "2 documents, 3 pieces (3 would be born, 0 used again)" in dry.stderr
+    assert "dry run (without --reuse it does not look at the database)" in dry.stderr
     assert units.list_pieces(connection) == []
     run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "import", "--request-key", "k", "--kind", "policy")
     run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "import", "--request-key", "k", "--kind", "policy")
     taken = run("cut", "a.md", "--prefix", "docs", "--apply", "-m", "again", code=5)
     assert "(IU201)" in taken.stderr
     other = run("cut", "b.md", "--prefix", "docs", "--reuse")
-    assert "(1 born, 0 used again)" in other.stderr, "a piece of another kind was used"
+    assert "(1 would be born, 0 used again)" in other.stderr, "a piece of another kind was used"
     dry = run("cut", "b.md", "--prefix", "docs", "--reuse", "--kind", "policy")
-    assert "(0 born, 1 used again)" in dry.stderr
+    assert "(0 would be born, 1 used again)" in dry.stderr and "without --reuse" not in dry.stderr
     run("cut", "b.md", "--prefix", "docs", "--reuse", "--kind", "policy", "--apply", "-m", "r")
     connection.rollback()
     assert len(units.list_pieces(connection, kind="policy")) == 2 == len(units.list_pieces(connection))
@@ -401,7 +476,13 @@ def test_formats(run: Run) -> None:
     assert objects(run("piece", "where-used", "one", "--format", "json")) == []
     table = run("piece", "show", "one", "--format", "table").stdout
     assert "\x1b" not in table and "\\x1b[31m" in table and "\\u202e" in table
-    assert run("piece", "list", "--format", "table").stdout.splitlines()[1].split()[:2] == ["address", "kind"]
+    table = run("piece", "list", "--format", "table").stdout
+    assert table.splitlines()[1].split()[:2] == ["address", "kind"]
+    digest = objects(run("piece", "list", "--format", "json"))[0]["content_sha256"]
+    assert len(digest) == 64 and digest[:12] in table and digest[:13] not in table
+    assert (
+        digest[:12] in (shown := run("piece", "show", "one", "--format", "table").stdout) and digest[:13] not in shown
+    )
 
 
 def test_target_is_told_once_without_password(run: Run, login: Callable[[str | None], str]) -> None:
@@ -432,6 +513,10 @@ def test_migrations(run: Run, new_database: Callable[..., str], monkeypatch: pyt
     assert "(IU912)" in run("inventory", "verify", code=1).stderr
     assert run("db", "upgrade", "0002", "--wait", "30s").stdout == "0002\n"
     assert "next: iucore db upgrade" in run("db", "current").stderr
+    newer = run("db", "downgrade", "0003", "--yes", code=1).stderr
+    assert "the database is at an older revision: 0002" in newer and "iucore db upgrade 0003" in newer
+    older = run("db", "upgrade", "0001", code=1).stderr
+    assert "the database is at a newer revision: 0002" in older and "iucore db downgrade 0001" in older
     assert "iucore db upgrade" in run("collection", "list", code=1).stderr
     head = migrate.heads()[0]
     upgraded = run("db", "upgrade", "--lock-timeout", "5s", "--statement-timeout", "5min")
@@ -476,13 +561,28 @@ def test_roles(run: Run, login: Callable[[str | None], str]) -> None:
     make(run, "one")
     reader, nobody = login("iucore_reader"), login(None)
     assert run("--url", reader, "piece", "show", "one", "--body").stdout == "text\n"
-    refused = run("--url", reader, "piece", "edit", "one", "--body", "x", "-m", "r", code=4)
-    assert "(42501)" in refused.stderr and "hint:" in refused.stderr
-    assert "iucore_reader" in run("--url", nobody, "piece", "list", code=4).stderr
+    edit = ["piece", "edit", "one", "--body", "x", "-m", "r"]
+    retire = ["piece", "lifecycle", "one", "retired", "-m", "r"]
+    for role, line in (
+        ("reader", ["piece", "list"]),
+        ("reader", ["sql", *edit]),
+        ("author", edit),
+        ("author", ["collection", "create", "doc", "--title", "D", "-m", "r"]),
+        ("author", ["axis", "refresh", "doc", "-m", "r"]),
+        ("operator", retire),
+        ("operator", ["kind", "register", "faq", "--title", "FAQ", "--description", "An answer.", "-m", "r"]),
+        ("operator", ["axis", "register", "a", "--title", "A", "--rule", "union", "-m", "r"]),
+    ):
+        refused = run("--url", nobody, *line, code=4).stderr
+        assert "(42501)" in refused and f"hint: Your login role needs this role: grant iucore_{role} to" in refused, (
+            line
+        )
+    assert "a member of iucore_owner" in run("--url", nobody, "db", "downgrade", "base", "--yes", code=4).stderr
+    assert "iucore_author" in run("--url", reader, *edit, code=4).stderr
     author = login("iucore_author")
-    run("--url", author, "piece", "edit", "one", "--body", "x", "-m", "r")
-    run("--url", author, "piece", "lifecycle", "one", "retired", "-m", "r", code=4)
-    run("--url", login("iucore_operator"), "piece", "lifecycle", "one", "retired", "-m", "r")
+    run("--url", author, *edit)
+    assert "iucore_operator" in run("--url", author, *retire, code=4).stderr
+    run("--url", login("iucore_operator"), *retire)
 
 
 def test_both_drivers(run: Run, url: str) -> None:
@@ -493,11 +593,25 @@ def test_both_drivers(run: Run, url: str) -> None:
     assert "hint: iucore" not in run("--url", other, "kind", "list").stderr
 
 
-def test_no_connection(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for driver in ("postgresql", "postgresql+psycopg"):
-        told = run("--url", f"{driver}://u@127.0.0.1:1/x", "kind", "list", code=6)
-        assert "iucore db up" in told.stderr and "127.0.0.1" in told.stderr
-        assert "iucore db up" in run("--url", f"{driver}://u@127.0.0.1:1/x", "db", "upgrade", code=6).stderr
+def test_no_connection(
+    run: Run, url: str, login: Callable[[str | None], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = login(None)
+    before, _, place = known.rpartition("@")
+    causes = {
+        "postgresql://u@127.0.0.1:1/x": "Is the server running there",
+        "postgresql://u@nowhere.invalid/x": "the name of the host",
+        f"{known.rpartition('/')[0]}/nope": "createdb nope",
+        f"{before}x@{place}": "user and password",
+        "postgresql:///?service=nope": "pg_service.conf",
+    }
+    for one, says in causes.items():
+        for driver in ("postgresql+psycopg2", "postgresql+psycopg"):
+            for command in (["kind", "list"], ["db", "upgrade"]):
+                named = f"{driver}:{one.partition(':')[2]}"
+                told = run("--url", named, *command, code=6).stderr
+                assert f"hint: {says}" in told or f" {says}" in told.rpartition("hint:")[2], told
+                assert "iucore db up" not in told.replace("iucore db upgrade", "")
     monkeypatch.delenv("IUCORE_DATABASE_URL")
     for name in [name for name in os.environ if name.startswith("PG") and name != "PGPASSFILE"]:
         monkeypatch.delenv(name)
@@ -535,7 +649,7 @@ def test_sql_prints_what_runs(run: Run, url: str, tmp_path: Path, monkeypatch: p
         without.setenv("IUCORE_DATABASE_URL", "postgresql://u@127.0.0.1:1/x")
         for case, line in SCRIPTS.items():
             printed[case] = run("sql", *shlex.split(line)).stdout_bytes.decode()
-        assert "iucore db up" in run("sql", "piece", "edit", "one", "--body", "x", "-m", "r", code=6).stderr
+        run("sql", "piece", "edit", "one", "--body", "x", "-m", "r", code=6)
     assert printed["cut"].startswith("begin;\n") and printed["cut"].endswith("commit;\n")
     assert not (tmp_path / "file").exists()
     with psycopg.connect(url.replace("+psycopg2", ""), autocommit=True) as connection:
@@ -591,6 +705,10 @@ def test_streams_and_exit_codes(url: str, tmp_path: Path) -> None:
     assert real("piece", "edit", "one", "--body", "x", "--expected-version", "9", "-m", "r", env=env).returncode == 5
     nothing = environment(IUCORE_PGDATA=str(tmp_path / "pg"))
     assert real("kind", "list", env=nothing).returncode == 6
+    closed = f"{sys.executable} -m iucore.cli piece create two --title T --body x -m r >&-"
+    done = subprocess.run(["bash", "-c", closed], capture_output=True, env=env, check=False, timeout=60)
+    assert done.returncode == 1 and b"stdout is closed" in done.stderr and b"Traceback" not in done.stderr
+    assert real("piece", "show", "two", env=env).returncode == 1
     unreadable = real("piece", "edit", "one", "--body", b"\xff", "-m", "r", env=env)  # type: ignore[arg-type]
     assert unreadable.returncode == 1 and b"IU013" in unreadable.stderr
 
@@ -698,9 +816,25 @@ def test_ctrl_c_cancels_what_waits(url: str, admin: psycopg.Connection, connecti
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=30)
     assert process.returncode == 130, told
-    assert b"Traceback" not in told
+    assert b"Traceback" not in told and told.endswith(b"\ninterrupted\n")
     sessions = "select count(*) from pg_stat_activity where datname = %s and application_name = 'iucore'"
     until(lambda: admin.execute(sessions, (name,)).fetchone() == (0,))
+
+
+def test_ctrl_c_while_python_loads() -> None:
+    script = """
+import sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == "click":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Finder())
+from iucore.cli import main
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=environment(), check=False)
+    assert (done.returncode, done.stderr) == (130, b"interrupted\n")
 
 
 def test_completion() -> None:
@@ -734,6 +868,9 @@ def test_embedded_server(tmp_path_factory: pytest.TempPathFactory, server: Any) 
         if (server.programs / "psql").is_file() or shutil.which("psql"):
             asked = real("db", "psql", "-XAtc", "select 1", env=env)
             assert asked.stdout == b"1\n", asked.stderr
+        (home / "pg.iucore" / "passfile").unlink()
+        lost = real("db", "psql", env=env)
+        assert lost.returncode == 6 and b"passfile" in lost.stderr and b"db down && iucore db up" in lost.stderr
         down = real("db", "down", env=env)
         assert down.returncode == 0 and b"stopped" in down.stderr
         assert b"was not running" in real("db", "down", env=env).stderr

@@ -359,6 +359,22 @@ def test_a_file_is_foreign(cluster: Cluster) -> None:
     assert cluster.data.read_text() == "text"
 
 
+def test_damaged_folder(made: Cluster) -> None:
+    (made.data / "PG_VERSION").unlink()
+    with pytest.raises(OperationError, match="PG_VERSION is missing"):
+        made.up(FAST)
+
+
+def test_lost_passfile(made: Cluster, plain_environment: pytest.MonkeyPatch) -> None:
+    plain_environment.setenv("IUCORE_PGDATA", str(made.data))
+    made.up(FAST)
+    made.passfile.unlink()
+    for action in (made.url, made.psql_argv, made.up, _target.resolve):
+        with pytest.raises(OperationError, match="passfile") as refused:
+            action()
+        assert "iucore db down && iucore db up" in refused.value.hint
+
+
 def test_other_major_version_in_the_folder(made: Cluster) -> None:
     version = made.data / "PG_VERSION"
     own = version.read_text()
@@ -548,6 +564,8 @@ def test_normalise_url_takes_the_given_driver_only_where_none_is_named() -> None
         "host=h secret word",
         "postgresql://h/db?frobnicate=1",
         "postgresql://h/a\0b",
+        "postgresql://u:pass@secret@h/db",
+        "postgresql+psycopg://u:p/secret@h/db",
     ],
 )
 def test_bad_url(url: str) -> None:
@@ -571,6 +589,7 @@ def test_bad_url(url: str) -> None:
         ("postgresql://a:secret@[::1]:5/db", "postgresql://a@[::1]:5/db"),
         ("postgresql:///db?host=/run/pg&password=secret", "postgresql:///db?host=/run/pg"),
         ("postgresql://u:secret%zz@h/db", "(a URL that cannot be read)"),
+        ("postgresql://u:1/secret@h/db", "(a URL that cannot be read)"),
     ],
 )
 def test_display(url: str, shown: str) -> None:

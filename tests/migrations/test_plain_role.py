@@ -16,7 +16,7 @@ from iucore.operations import migrate
 
 @pytest.fixture
 def migrator(admin: psycopg.Connection, url: str, new_database: Callable[[], str]) -> Iterator[tuple[str, str]]:
-    """A login with `create` on an empty database and nothing else; its URL and its name. The roles exist: `url` made them."""
+    """A login with `create` on an empty database and nothing else: its URL and its name. `url` made the roles."""
     database = make_url(new_database())
     name = f"m_{uuid.uuid4().hex}"
     password = admin.pgconn.password.decode()

@@ -35,6 +35,8 @@ INTERNAL = {
     "fn_iu_text_prefix",
     "fn_iu_unit_id",
     "fn_iu_uuid7",
+    "fn_iu_workflow_reached",
+    "fn_iu_workflow_ways",
 }
 
 CATALOG = """

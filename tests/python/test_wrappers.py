@@ -202,7 +202,6 @@ def test_limits_equal_those_of_the_database(connection: Connection) -> None:
         return connection.exec_driver_sql("select iucore.fn_iu_limit(%s)", (name,)).scalar_one()
 
     assert limit("body_bytes") == units.MAX_BODY_BYTES
-    assert limit("attributes_depth") == _check.MAX_ATTRIBUTES_DEPTH
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -254,6 +253,53 @@ def test_refused_before_it_is_sent(case: str) -> None:
             recorder, pieces=[{key: whole[key] for key in whole if key != "reason"}], reason=whole["reason"]
         )
     assert many.value.sqlstate == sqlstate
+    assert recorder.calls == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("body", b"x"), ("address", 1), ("title", b"x"), ("attributes", {"a": b"x"}), ("reason", True), ("actor", ["a"])],
+)
+def test_other_types_are_refused_by_name(name: str, value: Any) -> None:
+    whole: dict[str, Any] = {"address": "a", "kind": "text", "title": "T", "body": "", "reason": "r", name: value}
+    with pytest.raises(TypeError, match=f"^{name}\\b.*(bytes|int|bool|list)"):
+        units.create(_call.Recorder(), **whole)
+
+
+def test_other_types_of_other_arguments() -> None:
+    recorder = _call.Recorder()
+    for match, call in {
+        "^expected_version must be int": lambda: units.edit(recorder, address="a", expected_version="1", reason="r"),
+        "^version must be int": lambda: units.show(recorder, address="a", version=True),
+        "^values must be several": lambda: axes.set_values(recorder, address="a", axis="x", values="ab", reason="r"),
+        "^values 2 must be str": lambda: axes.set_values(recorder, address="a", axis="x", values=["a", 1], reason="r"),
+        "^sha256 must be several": lambda: units.find_content(recorder, sha256="ab"),
+        "^as_of must be datetime": lambda: collections.render(recorder, key="k", as_of="2026-01-01"),
+        "^piece 1, body must be str": lambda: units.create_many(recorder, pieces=[{"body": b"x"}], reason="r"),
+    }.items():
+        with pytest.raises(TypeError, match=match):
+            call()
+    for call in (
+        lambda: units.create(recorder, address="a", kind="text", title="T", body=None, reason="r"),
+        lambda: units.create_many(recorder, pieces=[{"address": "a", "kind": "text", "title": "T"}], reason="r"),
+    ):
+        with pytest.raises(errors.InvalidError, match="IU032"):
+            call()
+    assert recorder.calls == []
+
+
+def test_unknown_names_are_refused() -> None:
+    recorder = _call.Recorder()
+    whole = {"address": "a", "kind": "text", "title": "T", "body": ""}
+    with pytest.raises(errors.InvalidError, match=r"IU019.*piece 2: 'attribute'") as caught:
+        units.create_many(recorder, pieces=[whole, {**whole, "attribute": {}}], reason="r")
+    assert "address, kind, title, body, attributes" in caught.value.hint
+    with pytest.raises(errors.InvalidError, match=r"IU019.*member 1: 'verison'") as caught:
+        collections.create(recorder, key="k", kind="file", title="T", members=[{"verison": 1}], reason="r")
+    assert "piece, collection, version, label, transitions" in caught.value.hint
+    for pieces in (["a"], {"a": 1}, "ab"):
+        with pytest.raises(errors.InvalidError, match="IU019"):
+            units.create_many(recorder, pieces=pieces, reason="r")
     assert recorder.calls == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ import pytest
 
 from iucore import errors
 from iucore.textcode import tree
-from iucore.textcode.tree import Written, write_tree
+from iucore.textcode.tree import Written, write_file, write_tree
 
 
 def write(directory: Path, **files: bytes) -> Written:
@@ -160,8 +161,9 @@ def test_what_is_no_file_stands_in_the_way(tmp_path):
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "plain").write_bytes(b"1")
-    for name in ("folder", "pipe", "pipe/x", "plain/x"):
-        refused(tmp_path, PurePosixPath(name))
+    for name, what in {"folder": "a folder", "pipe": "a named pipe", "pipe/x": "", "plain/x": ""}.items():
+        assert what in refused(tmp_path, PurePosixPath(name)).detail
+    assert str(tmp_path / "folder") in refused(tmp_path, PurePosixPath("folder")).detail
     assert (tmp_path / "plain").read_bytes() == b"1"
 
 
@@ -220,6 +222,22 @@ def test_a_render_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, prod
         write_tree(tmp_path, [(PurePosixPath("file"), failing())])
     assert everything(tmp_path) == {"file": b"old"}
     assert names(tmp_path) == ["file"]
+
+
+def test_one_file_makes_no_folder_and_errors_name_it(tmp_path, monkeypatch):
+    assert write_file(tmp_path / "file", b"1") == Written(1, 0, 1)
+    with pytest.raises(FileNotFoundError):
+        write_file(tmp_path / "nope" / "file", b"1")
+    assert everything(tmp_path) == {"file": b"1"} and names(tmp_path) == ["file"]
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", ".iucore-00.tmp")
+
+    monkeypatch.setattr(tree.os, "rename", full)
+    with pytest.raises(OSError, match=r"No space.*/file'$") as caught:
+        write_file(tmp_path / "file", b"2")
+    assert caught.value.filename == str(tmp_path / "file")
+    assert everything(tmp_path) == {"file": b"1"}
 
 
 def test_no_descriptor_is_left_open(tmp_path):
