@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -705,7 +706,7 @@ def test_streams_and_exit_codes(url: str, tmp_path: Path) -> None:
     assert real("piece", "edit", "one", "--body", "x", "--expected-version", "9", "-m", "r", env=env).returncode == 5
     nothing = environment(IUCORE_PGDATA=str(tmp_path / "pg"))
     assert real("kind", "list", env=nothing).returncode == 6
-    closed = f"{sys.executable} -m iucore.cli piece create two --title T --body x -m r >&-"
+    closed = f"{shlex.quote(sys.executable)} -m iucore.cli piece create two --title T --body x -m r >&-"
     done = subprocess.run(["bash", "-c", closed], capture_output=True, env=env, check=False, timeout=60)
     assert done.returncode == 1 and b"stdout is closed" in done.stderr and b"Traceback" not in done.stderr
     assert real("piece", "show", "two", env=env).returncode == 1
@@ -722,7 +723,7 @@ def test_the_client_encoding_of_the_environment_does_not_matter(url: str) -> Non
 
 def test_a_reader_that_goes_away(url: str) -> None:
     env = environment(url)
-    command = f"{sys.executable} -m iucore.cli db sql | head -c 10; exit ${{PIPESTATUS[0]}}"
+    command = f"{shlex.quote(sys.executable)} -m iucore.cli db sql | head -c 10; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, env=env, check=False, timeout=60)
     assert done.returncode == 0 and len(done.stdout) == 10
     assert b"Broken" not in done.stderr and b"Traceback" not in done.stderr and b"error" not in done.stderr
@@ -809,6 +810,8 @@ def test_ctrl_c_cancels_what_waits(url: str, admin: psycopg.Connection, connecti
         env=environment(url.replace("psycopg2", driver)),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # A run in the background (nohup, CI) ignores SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     waiting = "select count(*) from pg_stat_activity where datname = %s and wait_event_type = 'Lock'"
     name = url.rpartition("/")[2]
