@@ -2,7 +2,7 @@
 -- (roles, default privileges). Read only; one statement; any PostgreSQL from 15 to 18 gives the same rows.
 --
 -- A fingerprint covers the definition, owner, privileges, settings, comment and state of one object. It leaves out
--- what differs between major versions or builds: NOT NULL rows of pg_constraint, the MAINTAIN privilege, the
+-- what differs between versions or builds: NOT NULL rows of pg_constraint, the MAINTAIN privilege, the
 -- compression of columns, the way a view is printed, the order of columns.
 --
 -- A role is listed as soon as it owns or is granted something in this database: roles belong to the whole server,
@@ -70,7 +70,13 @@ described (kind, object, owner, acl, comment, definition) as (
                 from pg_catalog.pg_constraint as k
                 where k.conrelid = c.oid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated
             ),
-            l.collname, a.attstorage, a.attidentity, a.attgenerated, a.attoptions,
+            l.collname, a.attstorage, a.attidentity, a.attgenerated,
+            -- Minor releases from November 2026 on (15.20) keep a version of their own among the options of each column.
+            (
+                select jsonb_agg(o.setting order by o.setting collate "C")
+                from unnest(a.attoptions) as o (setting)
+                where o.setting not like 'pg\_attver=%'
+            ),
             coalesce(nullif(a.attstattarget, -1), -1)
         )
     from relation as c

@@ -118,7 +118,12 @@ begin
                         from pg_catalog.pg_constraint as k
                         where k.conrelid = c.oid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated
                     ),
-                    l.collname, a.attstorage, a.attidentity, a.attgenerated, a.attoptions,
+                    l.collname, a.attstorage, a.attidentity, a.attgenerated,
+                    (
+                        select jsonb_agg(o.setting order by o.setting collate "C")
+                        from unnest(a.attoptions) as o (setting)
+                        where o.setting not like 'pg\_attver=%'
+                    ),
                     coalesce(nullif(a.attstattarget, -1), -1)
                 )
             from relation as c
