@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -163,4 +164,9 @@ def login(admin: psycopg.Connection, url: str) -> Iterator[Callable[[str], str]]
 
     yield make
     for name in made:
+        # A session that has just been closed may still be dropping its temporary tables, which belong to the role.
+        until = time.monotonic() + 30
+        while admin.execute("select from pg_stat_activity where usename = %s", (name,)).rowcount:
+            assert time.monotonic() < until, f"{name} is still logged in"
+            time.sleep(0.01)
         admin.execute(f"drop role {name}")
