@@ -62,7 +62,7 @@ def _literal(value: Any) -> str:
     return "e'" + quoted.replace("\\", "\\\\") + "'" if "\\" in quoted else f"'{quoted}'"
 
 
-def _translated(error: Exception) -> errors.IucoreError | None:
+def translated(error: Exception) -> errors.IucoreError | None:
     """Our exception for a driver error that carries one of our SQLSTATEs."""
     original: Any = getattr(error, "orig", None)
     sqlstate = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
@@ -88,7 +88,7 @@ def execute(connection: Connection | Recorder, call: Call, **options: Any) -> Cu
     try:
         return connection.exec_driver_sql(call.statement(), dict(call.arguments), execution_options=options)
     except DBAPIError as error:
-        own = _translated(error)
+        own = translated(error)
         if own is None:
             raise
         raise own from error

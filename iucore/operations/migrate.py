@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import io
-import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, pool
 from sqlalchemy.exc import DBAPIError
 
-from iucore import _call, _paths, errors
+from iucore import _call, _paths, _target, errors
 
 _ONE_AT_A_TIME = threading.Lock()
 _VERSION_TABLE = "public.iucore_alembic_version"
@@ -36,6 +35,7 @@ def upgrade(target: Engine | str, revision: str = "head", **settings: str) -> No
     Raises:
         iucore.errors.OperationError: IU901, IU902 and IU904 from the server; IU910, another session holds a lock;
             IU911, another migration is still running; IU912, the revision is not known.
+        iucore.errors.InvalidError: IU030, the URL cannot be read.
     """
     _known(revision)
     _run(target, lambda config: command.upgrade(config, revision), settings)
@@ -152,8 +152,7 @@ def _connected(target: Engine | str) -> Iterator[Connection]:
         with target.connect() as connection:
             yield connection
         return
-    # SQLAlchemy reads the plain scheme as another driver from version to version.
-    engine = create_engine(re.sub(r"^postgres(ql)?://", "postgresql+psycopg2://", target), poolclass=pool.NullPool)
+    engine = create_engine(_target.normalise_url(target), poolclass=pool.NullPool)
     with engine.connect() as connection:
         yield connection
 
@@ -173,7 +172,7 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        own = _call._translated(error)
+        own = _call.translated(error)
         if own is None and _sqlstate(error) == "55P03":
             own = errors.OperationError(
                 "another session holds a lock that the migration needs",

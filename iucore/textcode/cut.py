@@ -25,6 +25,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from iucore import _call, units
 from iucore._call import Call
+from iucore._check import MAX_BODY_BYTES
 from iucore.errors import InvalidError
 
 if TYPE_CHECKING:
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 MARKDOWN_SUFFIXES = (".md", ".markdown")
 FOLDER_SUFFIXES = (*MARKDOWN_SUFFIXES, ".txt")
 MAX_ADDRESS_BYTES = 1024
-MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_FILE_BYTES = 256 * 1024 * 1024
 MAX_TITLE = 300
 MAX_SLUG = 60
