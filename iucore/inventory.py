@@ -1,11 +1,13 @@
 """What a database at a revision must contain, one line per object, and what it does contain.
 
-The rows come from ``sql/inventory.sql``. A fingerprint covers an object's definition, owner, privileges, settings,
-comment and state, and is the same on every supported major version of PostgreSQL.
+The rows come from ``sql/inventory.sql``; those of gates, event types and routes, which are rows themselves, from
+``sql/inventory_registry.sql``. A fingerprint covers an object's definition, owner, privileges, settings, comment and
+state, and is the same on every supported major version of PostgreSQL.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,18 +43,49 @@ class Difference:
     status: Literal["missing", "altered", "unexpected"]
 
 
+@dataclass(frozen=True, slots=True)
+class RegistryQuery:
+    """One statement of ``sql/inventory_registry.sql``: the kind of its rows, and the tables that must be there."""
+
+    kind: str
+    tables: frozenset[str]
+    sql: str
+
+
 def actual(connection: Connection) -> list[Item]:
     """What the database contains, in the order of ``inventory.txt``.
 
-    Calls no governed function: reads the catalog, as any role may. Runs in the caller's transaction.
+    Calls no governed function: reads the catalog, as any role may, and the tables of gates, event types and routes,
+    which takes ``iucore_reader``. Runs in the caller's transaction.
     """
-    query = (_paths.sql_dir() / "inventory.sql").read_text("utf-8")
     path = connection.exec_driver_sql("select pg_catalog.current_setting('search_path')").scalar_one()
     local = "select pg_catalog.set_config('search_path', %s, true)"
     connection.exec_driver_sql(local, (_SAFE_PATH,))
-    found = connection.exec_driver_sql(query, execution_options={"no_parameters": True}).all()
+    items = _items(connection, (_paths.sql_dir() / "inventory.sql").read_text("utf-8"))
+    tables = {item.object for item in items if item.kind == "table"}
+    for query in registry_queries():
+        if query.tables <= tables:
+            items += _items(connection, query.sql)
     connection.exec_driver_sql(local, (path,))
-    return [Item(*row) for row in found]
+    return sorted(items, key=lambda item: (item.kind.encode(), item.object.encode()))
+
+
+def registry_queries() -> list[RegistryQuery]:
+    """The statements of ``sql/inventory_registry.sql``, without comments and semicolons.
+
+    >>> [query.kind for query in registry_queries()]
+    ['gate', 'event_type', 'route']
+    """
+    text = (_paths.sql_dir() / "inventory_registry.sql").read_text("utf-8")
+    parts = re.findall(r"^-- (\w+): (.+)\n(select\b(?s:.*?));\n", text, re.MULTILINE)
+    return [
+        RegistryQuery(kind, frozenset(tables.split(", ")), re.sub(r"^ *--.*\n", "", sql, flags=re.MULTILINE))
+        for kind, tables, sql in parts
+    ]
+
+
+def _items(connection: Connection, query: str) -> list[Item]:
+    return [Item(*row) for row in connection.exec_driver_sql(query, execution_options={"no_parameters": True})]
 
 
 def expected(revision: str | None = None) -> list[Item]:

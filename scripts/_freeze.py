@@ -152,6 +152,13 @@ def verify_sql(revision: Revision, made: list[Item]) -> str:
         .rstrip(";")
     )
     query = query[: query.rindex("order by o.kind")].rstrip()
+    # Rows only where the revision made some: before, their tables are not there.
+    kinds = {item.kind for item in made}
+    registry = "".join(registry_sql(one.sql) for one in inventory.registry_queries() if one.kind in kinds)
+    declared = "    v_rows jsonb := '[]';\n" if registry else ""
+    if registry:
+        query += "\n\nunion all\nselect r.kind, r.object, r.fingerprint\n"
+        query += "from jsonb_to_recordset(v_rows) as r (kind text, object text, fingerprint text)"
     # The query begins with its own WITH: it goes on inside ours.
     inner = "\n".join(f"        {line}" if line else "" for line in query.splitlines())
     values = ",\n".join(
@@ -161,7 +168,7 @@ def verify_sql(revision: Revision, made: list[Item]) -> str:
         for one in made
     )
     tag = f"$iu_verify_{revision.id}$"
-    if tag in inner or tag in values:
+    if tag in inner or tag in values or tag in registry:
         raise SystemExit(f"{tag} stands inside the query")
     return f"""\
 -- Read only. Raises IU904 unless each of the {len(made)} objects that this revision made or replaced is as it was made.
@@ -170,9 +177,9 @@ do {tag}
 declare
     v_path constant text := pg_catalog.current_setting('search_path');
     v_differ text;
-begin
+{declared}begin
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    with wanted (fingerprint, kind, object) as (
+{registry}    with wanted (fingerprint, kind, object) as (
         values
 {values}
     ),
@@ -199,6 +206,23 @@ begin
     end if;
 end
 {tag};
+"""
+
+
+def registry_sql(query: str) -> str:
+    """A block that adds the rows of one query to ``v_rows``; none where a table is missing, which is named itself."""
+    inner = "\n".join(f"            {line}" if line else "" for line in query.splitlines())
+    return f"""\
+    begin
+        select v_rows || coalesce(jsonb_agg(q), '[]')
+        into v_rows
+        from (
+{inner}
+        ) as q;
+    exception
+        when undefined_table then
+            null;
+    end;
 """
 
 

@@ -69,10 +69,13 @@ class Tree:
         return {name: revision for revision in self.revisions() for name in revision.listed}
 
     def present_order(self) -> list[Path]:
-        """The present in an order in which it can be applied: as the revisions first name it."""
+        """The present in an order in which it can be applied: as the revisions first name it, the views last.
+
+        A function may have come to read what a later revision made: set check_function_bodies to off.
+        """
         present = self.present()
         names = dict.fromkeys(name for revision in self.revisions() for name in revision.listed)
-        return [present[name] for name in names if name in present]
+        return sorted((present[name] for name in names if name in present), key=lambda path: path.parent.name == "views")
 
     def hash_lines(self) -> dict[str, str]:
         """Path below alembic/ -> sha256, of every file that is in a revision now."""

@@ -6,12 +6,15 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Internal; the caller holds the nesting lock. p_parent_id is null for a collection that is being created.
 -- Both walks keep distinct (collection, level) pairs, so a nest that doubles at each level stays small.
--- Raises: IU027, IU028.
+-- Raises: IU027, IU028, IU212 (the child was soft-deleted while the lock was waited for).
 declare
     v_limit constant bigint := iucore.fn_iu_limit('nesting_depth');
     v_below record;
     v_above integer := 1;
 begin
+    perform iucore.fn_iu_refuse_deleted_collection(c.key)
+    from iucore.collection as c
+    where c.collection_id = p_child_id and c.deleted_change is not null;
     with recursive below as (
         select p_child_id as id, 1 as level
         union

@@ -13,7 +13,7 @@ as $$
 -- intersection (values that all pieces have that have any), highest (the last in the axis's list), latest (set last).
 -- Returns every value with its state: added, removed or kept. Only what differs is written.
 -- Locks: the row of the collection.
--- Raises: IU003, IU016, IU017, IU203.
+-- Raises: IU003, IU016, IU017, IU100, IU101, IU203.
 declare
     v_open record;
     v_result jsonb;
@@ -34,8 +34,8 @@ begin
         pieces as (
             select distinct m.unit_id
             from inside as i
-            join iucore.collection_member as m on m.collection_id = i.id
-            where m.unit_id is not null and m.closed_change is null
+            cross join lateral iucore.fn_iu_members_at(i.id, null) as m
+            where m.unit_id is not null
         ),
         found as (
             select a.axis, a.rule, x.value, x.unit_id,
@@ -92,6 +92,10 @@ begin
         from compared as c;
         -- A write, so that a second call at REPEATABLE READ fails with 40001 instead of building on its old snapshot.
         update iucore.collection as c set head_change = c.head_change where c.collection_id = v_open.collection_id;
+        perform iucore.fn_iu_composer_emit('axes_refreshed', v_open.collection_id, p_key, v_open.change_id,
+            (select jsonb_build_object('added', count(*) filter (where r.state = 'added'),
+                'removed', count(*) filter (where r.state = 'removed'), 'kept', count(*) filter (where r.state = 'kept'))
+            from jsonb_to_recordset(v_result) as r (state text)));
         perform iucore.fn_iu_change_close(v_open.change_id, p_request_key, v_result);
     end if;
     return query

@@ -14,7 +14,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- A new axis. Values, when given, are the only ones allowed, lowest first; the rule highest needs them. Registering
 -- the same again is the same fact and changes nothing.
--- Raises: IU011, IU016, IU017, IU024, IU203, IU206.
+-- Raises: IU011, IU016, IU017, IU024, IU100, IU203, IU206.
 declare
     v_change record;
 begin
@@ -39,6 +39,10 @@ begin
         insert into iucore.axis (axis, title, rule, axis_values, change_id)
         values (p_axis, p_title, p_rule, p_values, v_change.change_id)
         on conflict on constraint pk_axis do nothing;
+        if found then
+            perform iucore.fn_iu_event_put('axis', 'registered', v_change.change_id, array[p_axis], array[p_axis],
+                array[jsonb_build_object('title', p_title, 'rule', p_rule)]);
+        end if;
         perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, '{}');
     end if;
     return query

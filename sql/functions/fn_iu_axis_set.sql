@@ -13,15 +13,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- The values of an axis on a piece become exactly these; an empty array takes all away. Returns what then holds.
 -- Locks: the row of the piece.
--- Raises: IU001, IU006, IU007, IU016, IU017, IU024, IU203.
+-- Raises: IU001, IU006, IU007, IU016, IU017, IU024, IU100, IU203, IU209.
 declare
     v_unit_id uuid;
+    v_deleted_change bigint;
     v_change record;
     v_allowed text[];
     v_wrong text;
     v_result jsonb;
 begin
-    select u.unit_id into v_unit_id
+    select u.unit_id, u.deleted_change into v_unit_id, v_deleted_change
     from iucore.information_unit as u
     where u.address = p_address
     for no key update;
@@ -52,6 +53,9 @@ begin
         case when p_request_key is not null then jsonb_build_array(p_address, p_axis, p_values) end) as o;
     v_result := v_change.replayed;
     if v_result is null then
+        if v_deleted_change is not null then
+            perform iucore.fn_iu_refuse_deleted_piece(p_address);
+        end if;
         update iucore.unit_axis as x
         set closed_change = v_change.change_id
         where x.unit_id = v_unit_id and x.axis = p_axis and x.closed_change is null and x.value <> all (p_values);
@@ -68,6 +72,9 @@ begin
         into v_result
         from iucore.unit_axis as x
         where x.unit_id = v_unit_id and x.axis = p_axis and x.closed_change is null;
+        perform iucore.fn_iu_event_put('unit', 'axes_set', v_change.change_id, array[v_unit_id::text], array[p_address],
+            array[jsonb_build_object('axis', p_axis, 'values',
+                (select coalesce(jsonb_agg(distinct v.value), '[]') from unnest(p_values) as v (value)))]);
         perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, v_result);
     end if;
     return query

@@ -15,7 +15,9 @@ as $$
 -- stored result and the caller must return it and write nothing. Internal: called by governed functions only.
 -- Locks: a second session with the same request key waits here until the first ends.
 -- Call it after locking the subject: the numbers of one subject's changes then follow the order of their commits.
--- Raises: IU016, IU017, IU203.
+-- The one place that asks the master gate: no function writes without coming through here. A repeated call writes
+-- nothing, so that it gets its first result from behind a closed gate too; switching a gate is not stopped by one.
+-- Raises: IU016, IU017, IU100, IU203.
 declare
     v_digest bytea;
     v_known record;
@@ -60,6 +62,8 @@ begin
         end if;
         change_id := v_known.change_id;
         replayed := coalesce(v_known.result, '{}');
+    elsif p_verb <> 'gate_set' then
+        perform iucore.fn_iu_assert_gate('master');
     end if;
     return next;
 end

@@ -26,7 +26,7 @@ as $$
 -- A new piece with the content of another (its head, or p_version) and its provenance. The body is not copied: both
 -- versions name the same content.
 -- Locks: nothing that exists; waits for a session that is creating the same address or request key.
--- Raises: IU001, IU002, IU010, IU011, IU016, IU017, IU201, IU203.
+-- Raises: IU001, IU002, IU010, IU011, IU016, IU017, IU100, IU201, IU203, IU209.
 declare
     v_change record;
     v_source record;
@@ -35,13 +35,19 @@ begin
     if p_title is not null then
         perform iucore.fn_iu_assert_title(p_title);
     end if;
-    select s.unit_id, s.kind, s.version, s.title, s.attributes into v_source
+    select s.unit_id, s.kind, s.version, s.title, s.attributes, s.content_sha256 into v_source
     from iucore.fn_iu_show(p_source, p_version) as s;
     select o.* into v_change
     from iucore.fn_iu_change_open('clone', p_address, p_reason, p_actor, p_request_key,
         case when p_request_key is not null
             then jsonb_build_array(p_source, p_address, p_version, p_title) end) as o;
     if v_change.replayed is null then
+        if exists (
+            select from iucore.information_unit as u
+            where u.unit_id = v_source.unit_id and u.deleted_change is not null
+        ) then
+            perform iucore.fn_iu_refuse_deleted_piece(p_source);
+        end if;
         insert into iucore.information_unit
             (unit_id, address, kind, head_version, head_sha256, source_unit_id, source_version, change_id)
         select iucore.fn_iu_uuid7(), p_address, v_source.kind, 1, v.content_sha256, v.unit_id, v.version,
@@ -58,6 +64,9 @@ begin
             v_change.change_id
         from iucore.information_unit as u
         where u.unit_id = fn_iu_clone.unit_id;
+        perform iucore.fn_iu_event_put('unit', 'cloned', v_change.change_id, array[unit_id::text], array[p_address],
+            array[jsonb_build_object('kind', v_source.kind, 'version', 1, 'sha256', v_source.content_sha256,
+                'source', p_source, 'source_version', v_source.version)]);
         perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, jsonb_build_object('unit_id', unit_id));
     else
         unit_id := (v_change.replayed ->> 'unit_id')::uuid;

@@ -25,8 +25,10 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Puts a piece (floating, or pinned to p_version) or a collection at a place of a collection.
--- Locks: the row of the collection; nesting_guard when a collection is added.
--- Raises: IU001, IU002, IU003, IU004, IU016, IU017, IU019, IU020, IU022, IU027, IU028, IU203, IU205, IU207.
+-- Locks: the row of the collection; nesting_guard when a collection is added; the row of the piece against fn_iu_retire
+-- with p_refuse_if_used.
+-- Raises: IU001, IU002, IU003, IU004, IU016, IU017, IU019, IU020, IU022, IU027, IU028, IU100, IU101, IU203,
+-- IU205, IU207, IU208, IU209, IU212.
 declare
     v_open record;
     v_member iucore.collection_member;
@@ -50,8 +52,7 @@ begin
         perform iucore.fn_iu_assert_step(v_open.kind, p_label, p_transitions);
         perform iucore.fn_iu_assert_label_free(v_open.collection_id, p_label, null);
         if p_member_kind = 'piece' then
-            v_member.unit_id := case when p_version is null then iucore.fn_iu_unit_id(p_member)
-                else (select s.unit_id from iucore.fn_iu_show(p_member, p_version) as s) end;
+            v_member.unit_id := iucore.fn_iu_unit_usable(p_member, p_version);
         else
             perform iucore.fn_iu_assert_nesting(v_open.collection_id, v_member.child_id);
         end if;
@@ -62,6 +63,9 @@ begin
         v_member.label := p_label;
         v_member.transitions := p_transitions;
         perform iucore.fn_iu_member_put(v_member, v_open.change_id);
+        perform iucore.fn_iu_composer_emit('piece_added', v_open.collection_id, p_key, v_open.change_id,
+            jsonb_strip_nulls(jsonb_build_object('member', v_member.member_id, p_member_kind, p_member,
+                'version', p_version, 'at', p_at, 'anchor', p_anchor)));
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

@@ -21,9 +21,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- A new file or workflow with all its members in one call. Each member is {"piece": address} or {"collection": key},
 -- with "version" to pin a piece and, in a workflow, "label" and "transitions".
--- Locks: with collections among the members, nesting_guard. Waits for a session that is creating the same key.
--- Raises: IU001, IU002, IU003, IU010, IU011, IU012, IU013, IU016, IU017, IU019, IU022, IU025, IU027, IU028, IU203,
--- IU204, IU207.
+-- Locks: the rows of the pieces, in the order of their ids, against fn_iu_retire with p_refuse_if_used; with collections
+-- among the members, nesting_guard before them. Waits for a session that is creating the same key.
+-- Raises: IU001, IU002, IU003, IU010, IU011, IU012, IU013, IU016, IU017, IU019, IU022, IU025, IU027, IU028, IU100, IU101,
+-- IU203, IU204, IU207, IU208, IU209, IU212.
 declare
     v_nests boolean;
     v_change record;
@@ -68,13 +69,15 @@ begin
             then jsonb_build_array(p_key, p_kind, p_title, p_members::text) end) as o;
 
     if v_change.replayed is null then
+        perform iucore.fn_iu_composer_assert_gate();
         insert into iucore.collection (collection_id, key, kind, title, head_change, change_id)
         values (iucore.fn_iu_uuid7(), p_key, p_kind, p_title, v_change.change_id, v_change.change_id)
         on conflict on constraint uq_collection_key do nothing
         returning collection.collection_id into collection_id;
         if collection_id is null then
             raise exception using errcode = 'IU204', message = 'key taken', detail = format('key: %s', p_key),
-                hint = 'Add to that collection with fn_iu_collection_add (iucore collection add), or choose another key.';
+                hint = 'Add to that collection with fn_iu_collection_add (iucore collection add), restore it when it is '
+                    'soft-deleted, or choose another key.';
         end if;
         if v_nests then
             perform iucore.fn_iu_assert_nesting(collection_id, iucore.fn_iu_collection_id(m.item ->> 'collection'))
@@ -82,18 +85,25 @@ begin
             where m.item ->> 'collection' is not null;
         end if;
 
+        -- Against fn_iu_retire with p_refuse_if_used, which must not overlook this use.
+        perform from iucore.information_unit as u
+        where u.address in (select m.item ->> 'piece' from json_array_elements(p_members) as m (item))
+        order by u.unit_id
+        for key share;
         with input as materialized (
             select m.ordinality, m.piece, m.collection, m.version, m.label, m.transitions, u.unit_id, c.collection_id,
                 case
                     when num_nonnulls(m.piece, m.collection) <> 1 or (m.version is not null and m.piece is null)
                         then 'shape'
-                    when m.piece is not null and u.unit_id is null then 'piece'
-                    when m.version is not null and v.version is null then 'version'
+                    when m.piece is not null
+                        and (u.unit_id is null or u.deleted_change is not null or h.lifecycle = 'retired') then 'piece'
+                    when m.version is not null and v.version is null then 'piece'
                     when num_nonnulls(m.label, m.transitions) > 0 then 'step'
                 end as fault
             from rows from (json_to_recordset(p_members)
                 as (piece text, collection text, version bigint, label text, transitions jsonb)) with ordinality as m
             left join iucore.information_unit as u on u.address = m.piece
+            left join iucore.unit_version as h on h.unit_id = u.unit_id and h.version = u.head_version
             left join iucore.unit_version as v on v.unit_id = u.unit_id and v.version = m.version
             left join iucore.collection as c on c.key = m.collection
         ),
@@ -134,14 +144,23 @@ begin
                 detail = format('member: %s', v_fault.ordinality),
                 hint = 'Give each member either "piece" or "collection"; only a piece has a "version".';
         elsif v_fault.fault = 'piece' then
-            perform iucore.fn_iu_refuse_unknown_piece(v_fault.piece);
-        elsif v_fault.fault = 'version' then
-            perform iucore.fn_iu_show(v_fault.piece, v_fault.version);
+            perform iucore.fn_iu_unit_usable(v_fault.piece, v_fault.version);
         elsif v_fault.label_twice is not null then
             raise exception using errcode = 'IU207', message = 'label taken',
                 detail = format('label twice in this call: %s', v_fault.label_twice),
                 hint = 'Give each step its own label.';
         end if;
+        perform iucore.fn_iu_composer_emit('created', collection_id, p_key, v_change.change_id,
+            jsonb_build_object('kind', p_kind, 'title', p_title, 'members', json_array_length(p_members)));
+        perform iucore.fn_iu_composer_emit('piece_added', collection_id, p_key, v_change.change_id, variadic array(
+            select jsonb_strip_nulls(jsonb_build_object('member', m.member_id, 'piece', u.address, 'collection', k.key,
+                'version', m.pinned_version))
+            from iucore.collection_member as m
+            left join iucore.information_unit as u on u.unit_id = m.unit_id
+            left join iucore.collection as k on k.collection_id = m.child_id
+            where m.collection_id = fn_iu_collection_create.collection_id and m.closed_change is null
+            order by m.rank collate "C"
+        ));
         perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, '{}');
     end if;
     return query

@@ -17,7 +17,8 @@ as $$
 -- Edits of its pieces are in their own histories.
 -- Raises: IU003.
 declare
-    v_collection_id uuid := iucore.fn_iu_collection_id(p_key);
+    -- Of a soft-deleted collection too.
+    v_collection_id uuid := iucore.fn_iu_collection_id(p_key, 9223372036854775807);
 begin
     return query
     with touched as (

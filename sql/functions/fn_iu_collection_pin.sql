@@ -21,7 +21,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Pins a member to a version (null: the head of now).
 -- Locks: the row of the collection.
--- Raises: IU002, IU003, IU004, IU016, IU017, IU019 (a collection cannot be pinned), IU203, IU205.
+-- Raises: IU002, IU003, IU004, IU016, IU017, IU019 (a collection cannot be pinned), IU100, IU101, IU203,
+-- IU205.
 declare
     v_open record;
     v_member iucore.collection_member;
@@ -44,6 +45,10 @@ begin
             perform iucore.fn_iu_member_put(v_member, v_open.change_id);
         end if;
         v_address := iucore.fn_iu_member_address(v_member);
+        if v_changed then
+            perform iucore.fn_iu_composer_emit('piece_pinned', v_open.collection_id, p_key, v_open.change_id,
+                jsonb_build_object('member', v_member.member_id, 'piece', v_address, 'version', v_member.pinned_version));
+        end if;
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

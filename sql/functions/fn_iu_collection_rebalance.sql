@@ -20,7 +20,7 @@ as $$
 -- Gives all members new, short ranks in the same order. Never needed for correctness: adding and moving do it by
 -- themselves where a place has become too crowded.
 -- Locks: the row of the collection. Writes a row for each member.
--- Raises: IU003, IU016, IU017, IU203.
+-- Raises: IU003, IU016, IU017, IU100, IU101, IU203.
 declare
     v_open record;
     v_changed boolean;
@@ -30,6 +30,9 @@ begin
         jsonb_build_array(p_key)) as o;
     if v_open.replayed is null then
         v_changed := iucore.fn_iu_ranks_spread(v_open.collection_id, v_open.change_id) > 0;
+        if v_changed then
+            perform iucore.fn_iu_composer_emit('rebalanced', v_open.collection_id, p_key, v_open.change_id, '{}'::jsonb);
+        end if;
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

@@ -20,7 +20,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Takes a member out. The piece stays; the past of the collection still shows it.
 -- Locks: the row of the collection; nesting_guard when the member is a collection.
--- Raises: IU003, IU004, IU016, IU017, IU203, IU205.
+-- Raises: IU003, IU004, IU016, IU017, IU100, IU101, IU203, IU205.
 declare
     v_open record;
     v_member iucore.collection_member;
@@ -37,6 +37,9 @@ begin
         set closed_change = v_open.change_id
         where m.row_id = v_member.row_id;
         v_address := iucore.fn_iu_member_address(v_member);
+        perform iucore.fn_iu_composer_emit('piece_removed', v_open.collection_id, p_key, v_open.change_id,
+            jsonb_build_object('member', v_member.member_id,
+                case when v_member.child_id is null then 'piece' else 'collection' end, v_address));
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

@@ -22,7 +22,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Moves a member. Writes one row whatever the size of the collection.
 -- Locks: the row of the collection.
--- Raises: IU003, IU004, IU016, IU017, IU020, IU203, IU205.
+-- Raises: IU003, IU004, IU016, IU017, IU020, IU100, IU101, IU203, IU205.
 declare
     v_open record;
     v_member iucore.collection_member;
@@ -41,6 +41,12 @@ begin
             perform iucore.fn_iu_member_put(v_member, v_open.change_id);
         end if;
         v_address := iucore.fn_iu_member_address(v_member);
+        if v_changed then
+            perform iucore.fn_iu_composer_emit('piece_reordered', v_open.collection_id, p_key, v_open.change_id,
+                jsonb_strip_nulls(jsonb_build_object('member', v_member.member_id,
+                    case when v_member.child_id is null then 'piece' else 'collection' end, v_address,
+                    'at', p_at, 'anchor', p_anchor)));
+        end if;
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

@@ -22,12 +22,14 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Puts another piece (floating, or pinned to p_version) at the place of a member, which keeps its number.
 -- Locks: the row of the collection; nesting_guard when the member is a collection.
--- Raises: IU001, IU002, IU003, IU004, IU016, IU017, IU203, IU205.
+-- Raises: IU001, IU002, IU003, IU004, IU016, IU017, IU100, IU101, IU203, IU205, IU208,
+-- IU209.
 declare
     v_open record;
     v_member iucore.collection_member;
     v_changed boolean := true;
     v_address text;
+    v_was text;
 begin
     select o.* into v_open
     from iucore.fn_iu_composer_open('collection_replace', p_key, p_reason, p_actor, p_request_key,
@@ -37,16 +39,19 @@ begin
         v_member := iucore.fn_iu_member_find(v_open.collection_id, p_member);
         v_changed := (v_member.unit_id, v_member.pinned_version)
             is distinct from (iucore.fn_iu_unit_id(p_piece), p_version);
+        v_was := iucore.fn_iu_member_address(v_member);
         if v_changed then
-            if p_version is not null then
-                perform iucore.fn_iu_show(p_piece, p_version);
-            end if;
-            v_member.unit_id := iucore.fn_iu_unit_id(p_piece);
+            v_member.unit_id := iucore.fn_iu_unit_usable(p_piece, p_version);
             v_member.child_id := null;
             v_member.pinned_version := p_version;
             perform iucore.fn_iu_member_put(v_member, v_open.change_id);
         end if;
         v_address := iucore.fn_iu_member_address(v_member);
+        if v_changed then
+            perform iucore.fn_iu_composer_emit('piece_replaced', v_open.collection_id, p_key, v_open.change_id,
+                jsonb_strip_nulls(jsonb_build_object('member', v_member.member_id, 'piece', v_address, 'was', v_was,
+                    'version', p_version)));
+        end if;
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

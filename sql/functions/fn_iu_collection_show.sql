@@ -23,8 +23,7 @@ declare
 begin
     return query
     select c.collection_id, c.key, c.kind, c.title,
-        (select count(*) from iucore.collection_member as m
-            where m.collection_id = c.collection_id and m.closed_change is null),
+        (select count(*) from iucore.fn_iu_members_at(c.collection_id, null)),
         s.pieces, s.bytes, s.depth, c.change_id, c.head_change, g.changed_at
     from iucore.collection as c
     join iucore.change as g on g.change_id = c.head_change

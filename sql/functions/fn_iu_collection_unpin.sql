@@ -20,7 +20,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Lets a member show the head again.
 -- Locks: the row of the collection.
--- Raises: IU003, IU004, IU016, IU017, IU203, IU205.
+-- Raises: IU003, IU004, IU016, IU017, IU100, IU101, IU203, IU205.
 declare
     v_open record;
     v_member iucore.collection_member;
@@ -38,6 +38,10 @@ begin
             perform iucore.fn_iu_member_put(v_member, v_open.change_id);
         end if;
         v_address := iucore.fn_iu_member_address(v_member);
+        if v_changed then
+            perform iucore.fn_iu_composer_emit('piece_unpinned', v_open.collection_id, p_key, v_open.change_id,
+                jsonb_build_object('member', v_member.member_id, 'piece', v_address));
+        end if;
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

@@ -67,6 +67,14 @@ begin
         from members as m
         where m.lifecycle in ('retired', 'draft')
         union all
+        -- Not among the members: nobody sees them. They come first.
+        select 'warning', 'soft_deleted', 0, m.member_id, u.address,
+            'the piece is soft-deleted and not shown',
+            'Restore it with fn_iu_restore (iucore piece restore), or remove the member.'
+        from iucore.collection_member as m
+        join iucore.information_unit as u on u.unit_id = m.unit_id
+        where m.collection_id = v_collection_id and m.closed_change is null and u.deleted_change is not null
+        union all
         select 'warning', 'no_line_end', m.place, m.member_id, m.address,
             'the next member goes on in the same line', 'End the piece with a line end, if this is not meant.'
         from members as m

@@ -15,14 +15,15 @@ as $$
 -- What every composer verb does first: lock the collection, then record the call. Internal.
 -- Locks: the row of the collection, until the end of the transaction; whatever else a verb locks comes after it. With
 -- p_nests also nesting_guard, before the number of the change is drawn: the numbers of all changes of nesting then
--- follow their commits, and no as-of state has a cycle that never was.
--- Raises: IU003, IU016, IU017, IU203.
+-- follow their commits, and no as-of state has a cycle that never was. Also the table of gates, as fn_iu_assert_gate.
+-- A repeated call writes nothing, so that it gets its first result from behind a closed gate too.
+-- Raises: IU003, IU016, IU017, IU100, IU101, IU203, IU212.
 declare
     v_collection record;
     v_change record;
 begin
     loop
-        select c.collection_id, c.kind into v_collection
+        select c.collection_id, c.kind, c.deleted_change into v_collection
         from iucore.collection as c
         where c.key = p_key
         for no key update;
@@ -37,6 +38,12 @@ begin
     select o.* into v_change
     from iucore.fn_iu_change_open(p_verb, p_key, p_reason, p_actor, p_request_key,
         case when p_request_key is not null then p_arguments end) as o;
+    if v_change.replayed is null then
+        perform iucore.fn_iu_composer_assert_gate();
+        if v_collection.deleted_change is not null and p_verb <> 'collection_restore' then
+            perform iucore.fn_iu_refuse_deleted_collection(p_key);
+        end if;
+    end if;
     collection_id := v_collection.collection_id;
     kind := v_collection.kind;
     change_id := v_change.change_id;

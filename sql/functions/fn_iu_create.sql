@@ -26,7 +26,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- The birth gate: the only door, with fn_iu_create_many and fn_iu_clone, through which a piece comes to be.
 -- Locks: nothing that exists; waits for a session that is creating the same address, body or request key.
--- Raises: IU005, IU010, IU011, IU014, IU015, IU016, IU017, IU032, IU201, IU203.
+-- Raises: IU005, IU010, IU011, IU014, IU015, IU016, IU017, IU032, IU100, IU201, IU203.
 declare
     v_change record;
     v_sha256 bytea;
@@ -55,6 +55,8 @@ begin
     end if;
     insert into iucore.unit_version (unit_id, version, content_sha256, title, lifecycle, attributes, change_id)
     values (unit_id, 1, v_sha256, p_title, 'active', p_attributes, v_change.change_id);
+    perform iucore.fn_iu_event_put('unit', 'created', v_change.change_id, array[unit_id::text], array[p_address],
+        array[jsonb_build_object('kind', p_kind, 'version', 1, 'sha256', encode(v_sha256, 'hex'))]);
     perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, jsonb_build_object('unit_id', unit_id));
 
     address := p_address;

@@ -21,7 +21,7 @@ as $$
 -- One statement checks every piece and inserts only when none has a fault, so a refusal writes no row.
 -- Locks: nothing that exists; waits for sessions that are creating the same address or body. Bodies and addresses
 -- are inserted in sorted order, so that two calls that share some cannot deadlock.
--- Raises: IU012, IU013, IU016, IU017, IU019, IU203; what fn_iu_create raises, naming the piece by its ordinal.
+-- Raises: IU012, IU013, IU016, IU017, IU019, IU100, IU203; what fn_iu_create raises, naming the piece by its ordinal.
 declare
     v_change record;
     v_detail text;
@@ -83,11 +83,20 @@ begin
         select i.unit_id, 1, i.sha256, i.title, 'active', i.attributes, v_change.change_id
         from input as i
         join born as b on b.unit_id = i.unit_id
+    ),
+    emitted as materialized (
+        select iucore.fn_iu_event_put('unit', 'created', v_change.change_id,
+            array_agg(i.unit_id::text order by i.ordinality), array_agg(i.address order by i.ordinality),
+            array_agg(jsonb_build_object('kind', i.kind, 'version', 1, 'sha256', encode(i.sha256, 'hex'))
+                order by i.ordinality)) as done
+        from input as i
+        join born as b on b.unit_id = i.unit_id
     )
     -- A piece that was not born has a fault, or its address is taken.
     select i.ordinality, coalesce(b.unit_id, iucore.fn_iu_refuse_pieces(p_pieces, v_change.change_id)), i.address,
         1::bigint, encode(i.sha256, 'hex'), v_change.change_id
     from input as i
+    cross join emitted
     left join born as b on b.unit_id = i.unit_id
     order by i.ordinality;
     perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, '{}');

@@ -27,7 +27,8 @@ as $$
 -- A new version: body, title and attributes, each null for as it was. The caller names the version that it saw.
 -- When nothing differs the head is returned with changed = false, and only the call is recorded.
 -- Locks: the row of the piece.
--- Raises: IU001, IU011, IU014, IU015, IU016, IU017, IU202, IU203.
+-- Raises: IU001, IU011, IU014, IU015, IU016, IU017, IU100, IU202, IU203,
+-- IU209.
 declare
     v_put record;
 begin

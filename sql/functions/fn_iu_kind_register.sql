@@ -12,7 +12,7 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- A new kind of piece. Registering the same again is the same fact and changes nothing.
--- Raises: IU011, IU016, IU017, IU029, IU203, IU206.
+-- Raises: IU011, IU016, IU017, IU029, IU100, IU203, IU206.
 declare
     v_change record;
 begin
@@ -30,6 +30,10 @@ begin
         insert into iucore.unit_kind as k (kind, title, description, change_id)
         values (p_kind, p_title, p_description, v_change.change_id)
         on conflict on constraint pk_unit_kind do nothing;
+        if found then
+            perform iucore.fn_iu_event_put('kind', 'registered', v_change.change_id, array[p_kind], array[p_kind],
+                array[jsonb_build_object('title', p_title)]);
+        end if;
         perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, '{}');
     end if;
     return query

@@ -22,10 +22,9 @@ language plpgsql
 volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- draft, active or retired, as a new version with the same body. A retired piece stays where it stands; validating a
--- collection reports it.
+-- draft, active or retired, as a new version with the same body. fn_iu_retire says what becomes of a retired piece.
 -- Locks: the row of the piece.
--- Raises: IU001, IU016, IU017, IU021, IU202, IU203.
+-- Raises: IU001, IU016, IU017, IU021, IU100, IU202, IU203, IU209.
 declare
     v_put record;
 begin

@@ -16,7 +16,8 @@ stable
 as $$
     -- What stands in one collection, now (p_as_of null) or as of a change, with the version that each member shows.
     -- A piece may be born by a change with a higher number than the one that placed it, when that one had to wait: its
-    -- first version then stands for it.
+    -- first version then stands for it. A soft-deleted piece is left out; its membership stands, so that restoring the piece
+    -- brings it back where it was.
     -- The one place that knows how membership over time and pins are read. No SET clause, so that it is inlined.
     select m.member_id, m.collection_id, m.rank, m.unit_id, m.child_id, m.pinned_version, m.label, m.transitions,
         coalesce(m.pinned_version, u.head_version),
@@ -28,6 +29,7 @@ as $$
     from iucore.collection_member as m
     left join iucore.information_unit as u on u.unit_id = m.unit_id
     where p_as_of is null and m.collection_id = p_collection_id and m.closed_change is null
+        and u.deleted_change is null
     union all
     select m.member_id, m.collection_id, m.rank, m.unit_id, m.child_id, m.pinned_version, m.label, m.transitions,
         v.version, v.content_sha256
@@ -46,7 +48,10 @@ as $$
         order by w.version desc
         limit 1
     ) as v on true
-    where p_as_of is not null
+    where p_as_of is not null and not exists (
+        select from iucore.unit_deletion as d
+        where d.unit_id = m.unit_id and iucore.fn_iu_is_open(d.deleted_change, d.restored_change, p_as_of)
+    )
 $$;
 
 alter function iucore.fn_iu_members_at owner to iucore_owner;

@@ -8,7 +8,8 @@ as $$
 begin
     raise exception using errcode = 'IU201', message = 'address taken',
         detail = format('%saddress: %s', p_where, p_address),
-        hint = 'Edit that piece with fn_iu_edit (iucore piece edit), or choose another address; for iucore cut another --prefix.';
+        hint = 'Edit that piece with fn_iu_edit (iucore piece edit), restore it when it is soft-deleted, or choose another '
+            'address; for iucore cut another --prefix.';
 end
 $$;
 

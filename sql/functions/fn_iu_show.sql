@@ -20,13 +20,16 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
--- One version of a piece with its body; the head when no version is given.
+-- One version of a piece with its body; the head when no version is given. The lifecycle of the head of a soft-deleted
+-- piece reads soft_deleted.
 -- Raises: IU001, IU002.
 declare
     v_unit_id uuid := iucore.fn_iu_unit_id(p_address);
 begin
     return query
-    select u.unit_id, u.address, u.kind, v.version, u.head_version, v.title, v.lifecycle, v.attributes,
+    select u.unit_id, u.address, u.kind, v.version, u.head_version, v.title,
+        case when u.deleted_change is not null and v.version = u.head_version then 'soft_deleted' else v.lifecycle end,
+        v.attributes,
         encode(v.content_sha256, 'hex'), c.byte_length::bigint, s.address, u.source_version,
         v.change_id, g.changed_at, c.body
     from iucore.information_unit as u

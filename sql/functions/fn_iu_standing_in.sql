@@ -37,6 +37,7 @@ as $$
     from nearest as n
     join iucore.collection as c on c.collection_id = n.collection_id
     left join direct as d on d.collection_id = n.collection_id
+    where c.deleted_change is null
     order by 6, c.key, d.member_id
 $$;
 

@@ -22,7 +22,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Sets label and transitions of a step as given; null for none.
 -- Locks: the row of the collection.
--- Raises: IU003, IU004, IU016, IU017, IU022, IU203, IU205, IU207.
+-- Raises: IU003, IU004, IU016, IU017, IU022, IU100, IU101, IU203, IU205, IU207.
 declare
     v_open record;
     v_member iucore.collection_member;
@@ -48,6 +48,11 @@ begin
             perform iucore.fn_iu_member_put(v_member, v_open.change_id);
         end if;
         v_address := iucore.fn_iu_member_address(v_member);
+        if v_changed then
+            perform iucore.fn_iu_composer_emit('step_set', v_open.collection_id, p_key, v_open.change_id,
+                jsonb_strip_nulls(jsonb_build_object('member', v_member.member_id, 'label', p_label,
+                    'transitions', p_transitions)));
+        end if;
     end if;
     return query
     select r.* from iucore.fn_iu_composer_close(v_open.collection_id, p_key, v_open.change_id, p_request_key,

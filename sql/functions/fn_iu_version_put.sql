@@ -16,16 +16,16 @@ volatile
 set search_path = pg_catalog, pg_temp
 as $$
 -- A new version of a piece; null means as it was. When nothing differs, only the call is recorded. Internal: what
--- fn_iu_edit and fn_iu_lifecycle_set share.
+-- fn_iu_edit, fn_iu_lifecycle_set and fn_iu_retire share. To retire, no expected version (null) is any version.
 -- Locks: the row of the piece.
--- Raises: IU001, IU016, IU017, IU202, IU203.
+-- Raises: IU001, IU016, IU017, IU100, IU202, IU203, IU209.
 declare
     v_unit record;
     v_head record;
     v_change record;
     v_sha256 bytea;
 begin
-    select u.unit_id, u.head_version, u.head_sha256 into v_unit
+    select u.unit_id, u.head_version, u.head_sha256, u.deleted_change into v_unit
     from iucore.information_unit as u
     where u.address = p_address
     for no key update;
@@ -45,7 +45,12 @@ begin
         return;
     end if;
 
-    if p_expected_version is distinct from v_unit.head_version then
+    if v_unit.deleted_change is not null then
+        perform iucore.fn_iu_refuse_deleted_piece(p_address);
+    end if;
+    if p_expected_version is distinct from v_unit.head_version
+        and not (p_verb = 'retire' and p_expected_version is null)
+    then
         raise exception using errcode = 'IU202', message = 'piece has moved on',
             detail = format('address: %s, expected version: %s, head: %s', p_address,
                 coalesce(p_expected_version::text, 'none given'), v_unit.head_version),
@@ -67,6 +72,11 @@ begin
         update iucore.information_unit as u
         set head_version = v_unit.head_version + 1, head_sha256 = v_sha256
         where u.unit_id = v_unit.unit_id;
+        perform iucore.fn_iu_event_put('unit',
+            case when p_lifecycle is null then 'edited' when p_lifecycle = 'retired' then 'retired' else 'lifecycle_set' end,
+            v_change.change_id, array[v_unit.unit_id::text], array[p_address],
+            array[jsonb_build_object('version', version, 'sha256', encode(v_sha256, 'hex'),
+                'lifecycle', coalesce(p_lifecycle, v_head.lifecycle))]);
     end if;
     perform iucore.fn_iu_change_close(v_change.change_id, p_request_key,
         jsonb_build_object('version', version, 'changed', changed));

@@ -8,5 +8,6 @@ create table iucore.change_result (
 alter table iucore.change_result owner to iucore_owner;
 comment on table iucore.change_result is 'What a call with a request key returned, to be returned again when the key is repeated.';
 revoke all on table iucore.change_result from public;
+grant select on table iucore.change_result to iucore_auditor;
 comment on column iucore.change_result.change_id is 'The call.';
 comment on column iucore.change_result.result is 'Enough of its result to build the same rows again.';

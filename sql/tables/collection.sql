@@ -5,6 +5,7 @@ create table iucore.collection (
     title text not null,
     head_change bigint not null,
     change_id bigint not null,
+    deleted_change bigint,
     constraint pk_collection primary key (collection_id),
     constraint uq_collection_key unique (key),
     constraint fk_collection_change foreign key (change_id) references iucore.change (change_id),
@@ -24,3 +25,4 @@ comment on column iucore.collection.kind is 'file or workflow.';
 comment on column iucore.collection.title is 'The name that people read.';
 comment on column iucore.collection.head_change is 'The newest change of its composition. Each composer call writes it: two calls at REPEATABLE READ cannot both build on one state.';
 comment on column iucore.collection.change_id is 'The call that created it.';
+comment on column iucore.collection.deleted_change is 'The call that soft-deleted it; null while it is not.';

@@ -7,6 +7,7 @@ create table iucore.information_unit (
     source_unit_id uuid,
     source_version bigint,
     change_id bigint not null,
+    deleted_change bigint,
     constraint pk_information_unit primary key (unit_id),
     constraint uq_information_unit_address unique (address),
     constraint fk_information_unit_change foreign key (change_id) references iucore.change (change_id),
@@ -29,3 +30,4 @@ comment on column iucore.information_unit.head_sha256 is 'Content of the newest 
 comment on column iucore.information_unit.source_unit_id is 'The piece that this one was cloned from.';
 comment on column iucore.information_unit.source_version is 'The version that this one was cloned from.';
 comment on column iucore.information_unit.change_id is 'The call that gave birth to it.';
+comment on column iucore.information_unit.deleted_change is 'The call that soft-deleted it; null while it is not. Kept here so that a render needs no search for it.';

@@ -5,7 +5,7 @@ select
     u.kind,
     u.head_version,
     v.title,
-    v.lifecycle,
+    case when u.deleted_change is null then v.lifecycle else 'soft_deleted' end as lifecycle,
     v.attributes,
     encode(u.head_sha256, 'hex') as content_sha256,
     c.byte_length,

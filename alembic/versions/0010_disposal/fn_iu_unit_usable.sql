@@ -1,0 +1,26 @@
+create or replace function iucore.fn_iu_unit_usable(p_address text, p_version bigint)
+returns uuid
+language plpgsql
+volatile
+set search_path = pg_catalog, pg_temp
+as $$
+-- The id of a piece that may be put to a new use, and has the version (null: the head). Internal.
+-- Raises: IU001, IU002, IU209.
+declare
+    v_unit record;
+begin
+    select u.unit_id, u.deleted_change into v_unit from iucore.information_unit as u where u.address = p_address;
+    if not found then
+        perform iucore.fn_iu_refuse_unknown_piece(p_address);
+    elsif v_unit.deleted_change is not null then
+        perform iucore.fn_iu_refuse_deleted_piece(p_address);
+    elsif p_version is not null then
+        perform iucore.fn_iu_show(p_address, p_version);
+    end if;
+    return v_unit.unit_id;
+end
+$$;
+
+alter function iucore.fn_iu_unit_usable owner to iucore_owner;
+comment on function iucore.fn_iu_unit_usable is 'The id of a piece that may be put to a new use.';
+revoke execute on function iucore.fn_iu_unit_usable from public;
