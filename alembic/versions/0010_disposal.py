@@ -3,7 +3,7 @@
 Objects:
     table unit_deletion, column information_unit.deleted_change; functions fn_iu_soft_delete, fn_iu_restore,
     fn_iu_unit_usable, fn_iu_refuse_deleted_piece; two event types with their routes;
-    replaced: what reads members (fn_iu_members_at and those that counted beside it), and what refuses a deleted piece
+    replaced: what reads members (fn_iu_members_at and those that counted or searched beside it), and what refuses a deleted piece
     (fn_iu_version_put, fn_iu_clone, fn_iu_axis_set, fn_iu_collection_create, fn_iu_collection_add,
     fn_iu_collection_replace).
 Locks:
@@ -33,6 +33,7 @@ FILES = (
     "fn_iu_collection_show.sql",
     "fn_iu_collection_validate.sql",
     "fn_iu_refuse_address.sql",
+    "fn_iu_find_content.sql",
     "fn_iu_version_put.sql",
     "fn_iu_clone.sql",
     "fn_iu_axis_set.sql",
@@ -61,6 +62,7 @@ def downgrade() -> None:
     op.run_sql("0003_collection/fn_iu_collection_show.sql")
     op.run_sql("0003_collection/fn_iu_collection_validate.sql")
     op.run_sql("0002_piece/fn_iu_refuse_address.sql")
+    op.run_sql("0002_piece/fn_iu_find_content.sql")
     op.run_sql("0002_piece/fn_iu_version_put.sql")
     op.run_sql("0002_piece/fn_iu_clone.sql")
     op.run_sql("0004_axis/fn_iu_axis_set.sql")

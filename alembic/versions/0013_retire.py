@@ -19,6 +19,7 @@ depends_on = None
 # In the order in which they are applied.
 FILES = (
     "fn_iu_unit_usable.sql",
+    "drop_version_put.sql",
     "fn_iu_version_put.sql",
     "fn_iu_lifecycle_set.sql",
     "fn_iu_retire.sql",
@@ -35,6 +36,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.run_sql("0010_disposal/fn_iu_unit_usable.sql")
+    op.run_sql("0013_retire/drop_version_put.sql")
     op.run_sql("0011_unit_event/fn_iu_version_put.sql")
     op.run_sql("0012_change_event/fn_iu_lifecycle_set.sql")
     op.run_sql("0010_disposal/fn_iu_collection_create.sql")

@@ -1,13 +1,14 @@
 """Disposal of collections: soft-delete and restore.
 
 Objects:
-    column collection.deleted_change; functions fn_iu_collection_soft_delete, fn_iu_collection_restore,
+    table collection_deletion, column collection.deleted_change; functions fn_iu_collection_find, fn_iu_collection_soft_delete, fn_iu_collection_restore,
     fn_iu_refuse_deleted_collection; two event types with their routes; replaced: what finds a collection by its key
     (fn_iu_collection_id, fn_iu_composer_open) or lists collections.
 Locks:
-    ACCESS EXCLUSIVE on collection for a moment (a column without default).
+    ACCESS EXCLUSIVE on collection for a moment (a column without default); SHARE ROW EXCLUSIVE on change, for foreign
+    keys.
 Loses (going back):
-    which collections are soft-deleted: they are seen again. Events stay.
+    every deletion: collections that were soft-deleted are seen again. Events stay.
 """
 
 from alembic import op
@@ -20,6 +21,8 @@ depends_on = None
 # In the order in which they are applied.
 FILES = (
     "collection_deleted_change.sql",
+    "collection_deletion.sql",
+    "fn_iu_collection_find.sql",
     "fn_iu_refuse_deleted_collection.sql",
     "fn_iu_collection_id.sql",
     "fn_iu_composer_open.sql",
@@ -30,6 +33,7 @@ FILES = (
     "v_collection_status.sql",
     "fn_iu_collection_create.sql",
     "fn_iu_collection_add.sql",
+    "fn_iu_retire.sql",
     "fn_iu_collection_soft_delete.sql",
     "fn_iu_collection_restore.sql",
     "collection_disposal_registry_seed.sql",
@@ -52,6 +56,7 @@ def downgrade() -> None:
     op.run_sql("0003_collection/fn_iu_collection_history.sql")
     op.run_sql("0013_retire/fn_iu_collection_create.sql")
     op.run_sql("0013_retire/fn_iu_collection_add.sql")
+    op.run_sql("0013_retire/fn_iu_retire.sql")
     op.run_sql("0014_collection_disposal/undo.sql")
     op.run_sql("0010_disposal/v_collection.sql")
     op.run_sql("0008_composer_event/v_collection_status.sql")

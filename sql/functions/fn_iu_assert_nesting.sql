@@ -12,7 +12,7 @@ declare
     v_below record;
     v_above integer := 1;
 begin
-    perform iucore.fn_iu_refuse_deleted_collection(c.key)
+    perform iucore.fn_iu_refuse_deleted_collection(c.key, c.deleted_change)
     from iucore.collection as c
     where c.collection_id = p_child_id and c.deleted_change is not null;
     with recursive below as (

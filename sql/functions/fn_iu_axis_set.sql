@@ -21,6 +21,8 @@ declare
     v_allowed text[];
     v_wrong text;
     v_result jsonb;
+    v_closed bigint;
+    v_opened bigint;
 begin
     select u.unit_id, u.deleted_change into v_unit_id, v_deleted_change
     from iucore.information_unit as u
@@ -59,6 +61,7 @@ begin
         update iucore.unit_axis as x
         set closed_change = v_change.change_id
         where x.unit_id = v_unit_id and x.axis = p_axis and x.closed_change is null and x.value <> all (p_values);
+        get diagnostics v_closed = row_count;
         insert into iucore.unit_axis (unit_id, axis, value, opened_change)
         select distinct v_unit_id, p_axis, v.value, v_change.change_id
         from unnest(p_values) as v (value)
@@ -66,15 +69,18 @@ begin
             select from iucore.unit_axis as x
             where x.unit_id = v_unit_id and x.axis = p_axis and x.value = v.value and x.closed_change is null
         );
+        get diagnostics v_opened = row_count;
         -- A write, so that a second call at REPEATABLE READ fails with 40001 instead of building on its old snapshot.
         update iucore.information_unit as u set head_version = u.head_version where u.unit_id = v_unit_id;
         select coalesce(jsonb_agg(jsonb_build_object('value', x.value, 'opened_change', x.opened_change)), '[]')
         into v_result
         from iucore.unit_axis as x
         where x.unit_id = v_unit_id and x.axis = p_axis and x.closed_change is null;
-        perform iucore.fn_iu_event_put('unit', 'axes_set', v_change.change_id, array[v_unit_id::text], array[p_address],
-            array[jsonb_build_object('axis', p_axis, 'values',
-                (select coalesce(jsonb_agg(distinct v.value), '[]') from unnest(p_values) as v (value)))]);
+        if v_closed + v_opened > 0 then
+            perform iucore.fn_iu_event_put('unit', 'axes_set', v_change.change_id, array[v_unit_id::text],
+                array[p_address], array[jsonb_build_object('axis', p_axis, 'values',
+                    (select coalesce(jsonb_agg(distinct v.value), '[]') from unnest(p_values) as v (value)))]);
+        end if;
         perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, v_result);
     end if;
     return query

@@ -42,7 +42,7 @@ begin
     end if;
     -- Before the number of the change is drawn: what a change places was there before it.
     if p_member_kind = 'collection' then
-        v_member.child_id := iucore.fn_iu_collection_id(p_member);
+        v_member.child_id := iucore.fn_iu_collection_find(p_member);
     end if;
     select o.* into v_open
     from iucore.fn_iu_composer_open('collection_add', p_key, p_reason, p_actor, p_request_key,

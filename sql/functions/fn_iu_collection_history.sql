@@ -14,11 +14,10 @@ stable
 set search_path = pg_catalog, pg_temp
 as $$
 -- The changes of the composition itself, newest first, with the number of member rows that each opened and closed.
--- Edits of its pieces are in their own histories.
+-- Edits of its pieces are in their own histories. Also of a soft-deleted collection.
 -- Raises: IU003.
 declare
-    -- Of a soft-deleted collection too.
-    v_collection_id uuid := iucore.fn_iu_collection_id(p_key, 9223372036854775807);
+    v_collection_id uuid := iucore.fn_iu_collection_find(p_key);
 begin
     return query
     with touched as (
@@ -32,6 +31,11 @@ begin
         where m.collection_id = v_collection_id and m.closed_change is not null
         union all
         select c.change_id, 0, 0 from iucore.collection as c where c.collection_id = v_collection_id
+        union all
+        select t.change_id, 0, 0
+        from iucore.collection_deletion as d
+        cross join lateral (values (d.deleted_change), (d.restored_change)) as t (change_id)
+        where d.collection_id = v_collection_id and t.change_id is not null
     )
     select g.change_id, g.verb, sum(t.opened), sum(t.closed), g.actor, g.claimed_actor, g.reason, g.changed_at
     from touched as t

@@ -21,17 +21,21 @@ begin
     from iucore.fn_iu_composer_open('collection_soft_delete', p_key, p_reason, p_actor, p_request_key,
         jsonb_build_array(p_key), true) as o;
     if v_open.replayed is null then
-        select string_agg(distinct c.key, ', ' order by c.key) into v_keys
+        select string_agg(distinct s.name, ', ' order by s.name) into v_keys
         from iucore.collection_member as m
         join iucore.collection as c on c.collection_id = m.collection_id
+        cross join lateral concat(c.key, case when c.deleted_change is not null then ' (soft-deleted)' end) as s (name)
         where m.child_id = v_open.collection_id and m.closed_change is null;
         if v_keys is not null then
             raise exception using errcode = 'IU214', message = 'collection stands in another one',
                 detail = format('key: %s, in: %s', p_key,
                     case when length(v_keys) > 500 then left(v_keys, 500) || ' ...' else v_keys end),
-                hint = 'Remove it there first with fn_iu_collection_remove (iucore collection remove).';
+                hint = 'Remove it there first with fn_iu_collection_remove (iucore collection remove); restore a soft-deleted '
+                    'collection to take something out of it.';
         end if;
         update iucore.collection as c set deleted_change = v_open.change_id where c.collection_id = v_open.collection_id;
+        insert into iucore.collection_deletion (collection_id, deleted_change)
+        values (v_open.collection_id, v_open.change_id);
         perform iucore.fn_iu_composer_emit('soft_deleted', v_open.collection_id, p_key, v_open.change_id, '{}'::jsonb);
     end if;
     return query

@@ -29,7 +29,7 @@ begin
         for no key update;
         exit when found;
         -- Refuses, unless it was created between the two statements.
-        perform iucore.fn_iu_collection_id(p_key);
+        perform iucore.fn_iu_collection_find(p_key);
     end loop;
     -- A repeated call writes nothing, so it needs no lock.
     if p_nests and not exists (select from iucore.change as c where c.request_key = p_request_key) then
@@ -41,7 +41,7 @@ begin
     if v_change.replayed is null then
         perform iucore.fn_iu_composer_assert_gate();
         if v_collection.deleted_change is not null and p_verb <> 'collection_restore' then
-            perform iucore.fn_iu_refuse_deleted_collection(p_key);
+            perform iucore.fn_iu_refuse_deleted_collection(p_key, v_collection.deleted_change);
         end if;
     end if;
     collection_id := v_collection.collection_id;

@@ -11,6 +11,7 @@ returns table (
 )
 language sql
 stable
+set search_path = pg_catalog, pg_temp
 as $$
     -- The gates as they stand, and who switched each last; null for one that stands as it came.
     select g.gate, g.title, g.is_open, c.actor, c.claimed_actor, c.reason, g.change_id, c.changed_at

@@ -6,7 +6,7 @@ as $$
     select p_attributes is not null
         and jsonb_typeof(p_attributes) = 'object'
         and octet_length(p_attributes::text) <= 65536
-        and (p_attributes = '{}' or not jsonb_path_exists(p_attributes, '$.**{17}'))
+        and (p_attributes = '{}' or not pg_catalog.jsonb_path_exists(p_attributes, '$.**{17}'::jsonpath))
 $$;
 
 alter function iucore.fn_iu_is_attributes owner to iucore_owner;

@@ -33,28 +33,38 @@ begin
     -- A repeated call writes nothing and refuses nothing.
     if p_refuse_if_used and not exists (select from iucore.change as c where c.request_key = p_request_key) then
         select u.unit_id into v_unit_id from iucore.information_unit as u where u.address = p_address for update;
-        select count(*), string_agg(distinct c.key, ', ' order by c.key) into v_places, v_keys
+        select count(*), string_agg(distinct s.name, ', ' order by s.name) into v_places, v_keys
         from iucore.collection_member as m
         join iucore.collection as c on c.collection_id = m.collection_id
+        cross join lateral concat(c.key, case when c.deleted_change is not null then ' (soft-deleted)' end) as s (name)
         where m.unit_id = v_unit_id and m.closed_change is null;
         if v_places > 0 then
             raise exception using errcode = 'IU211', message = 'piece is in use',
                 detail = format('address: %s, places: %s, in: %s', p_address, v_places,
                     case when length(v_keys) > 500 then left(v_keys, 500) || ' ...' else v_keys end),
-                hint = 'Remove or replace it there first, or retire it without p_refuse_if_used (--refuse-if-used): it then '
-                    'stays where it stands.';
+                hint = 'Remove or replace it there first (restore a soft-deleted collection to do so), or retire it without '
+                    'p_refuse_if_used (--refuse-if-used): it then stays where it stands.';
         end if;
     end if;
     select p.unit_id, p.version, p.changed into v_put
     from iucore.fn_iu_version_put(p_address, p_expected_version, null, null, 'retired', null, 'retire', p_reason, p_actor,
-        p_request_key) as p;
+        p_request_key, jsonb_build_array(p_refuse_if_used)) as p;
+    -- A repeated call returns the number of its first time.
+    select (r.result ->> 'places')::bigint into v_places
+    from iucore.change as c
+    join iucore.change_result as r on r.change_id = c.change_id
+    where c.request_key = p_request_key;
+    if v_places is null then
+        select count(*) into v_places
+        from iucore.collection_member as m
+        where m.unit_id = v_put.unit_id and m.closed_change is null;
+        update iucore.change_result as r
+        set result = r.result || jsonb_build_object('places', v_places)
+        from iucore.change as c
+        where c.request_key = p_request_key and r.change_id = c.change_id;
+    end if;
     return query
-    select r.unit_id, r.address, r.version, r.lifecycle,
-        (
-            select count(*) from iucore.collection_member as m
-            where m.unit_id = r.unit_id and m.closed_change is null
-        ),
-        r.change_id, r.changed
+    select r.unit_id, r.address, r.version, r.lifecycle, v_places, r.change_id, r.changed
     from iucore.fn_iu_piece_row(v_put.unit_id, v_put.version, v_put.changed) as r;
 end
 $$;

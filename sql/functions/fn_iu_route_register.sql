@@ -25,7 +25,7 @@ declare
     v_change record;
     v_lane text;
 begin
-    if p_route is null or p_route collate "C" !~ '^[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})*$' then
+    if p_route is null or p_route collate "C" !~ '^[a-z][a-z0-9_]{0,62}([.][a-z][a-z0-9_]{0,62})*$' then
         raise exception using errcode = 'IU034', message = 'name of a route invalid',
             detail = format('route: %s', coalesce(quote_literal(left(p_route, 140)), 'null')),
             hint = 'Use a lower-case letter followed by a-z 0-9 _, parts joined by dots.';

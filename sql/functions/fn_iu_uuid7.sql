@@ -8,7 +8,7 @@ as $$
     -- that it is inlined. uuidv7() exists from PostgreSQL 18 on; one body for every version keeps one fingerprint.
     select (
         overlay(
-            lpad(to_hex((date_part('epoch', clock_timestamp()) * 1000000)::bigint * 512 / 125), 15, '0')
+            lpad(to_hex((date_part('epoch', clock_timestamp()) * 1000000::float8)::bigint * 512 / 125), 15, '0')
             placing '7' from 13 for 0)
         || right(gen_random_uuid()::text, 17)
     )::uuid

@@ -52,7 +52,7 @@ begin
             ('58d14f8a013794e3f0d18c18a263cc1e', 'function', 'iucore.fn_iu_assert_gate(text)'),
             ('e20333e195e2989ea32fadef00b1238e', 'function', 'iucore.fn_iu_change_open(text, text, text, text, text, jsonb)'),
             ('789f744b30fe8d237b29a05dce60e19c', 'function', 'iucore.fn_iu_gate_history(text)'),
-            ('d78a2f1611fd34d42485cd38ab258de3', 'function', 'iucore.fn_iu_gate_list()'),
+            ('5ceda563fda3d8dde0d8d3a5749605fd', 'function', 'iucore.fn_iu_gate_list()'),
             ('25e31b2360a13d94a10b5e88f11383c7', 'function', 'iucore.fn_iu_gate_set(text, boolean, text, text, text)'),
             ('8aaf04da8ec55a5a3228191bbaffb4d0', 'gate', 'composer'),
             ('d0d6b7c62cfcce1274baa7c40c89abeb', 'gate', 'delivery'),

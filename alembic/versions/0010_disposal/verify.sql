@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 34 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 35 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0010.
 do $iu_verify_0010$
 declare
@@ -73,6 +73,7 @@ begin
             ('6376b143b1997f04b7145b5ed9dc79bb', 'function', 'iucore.fn_iu_collection_replace(text, text, text, text, bigint, text, text)'),
             ('045558a168b37739cae94530c68d8106', 'function', 'iucore.fn_iu_collection_show(text)'),
             ('b6ac68a4abe5e08be6bf54e3fe9041df', 'function', 'iucore.fn_iu_collection_validate(text)'),
+            ('7a3c218b0ee4891841adae4800a49b77', 'function', 'iucore.fn_iu_find_content(text[], text)'),
             ('71ecb6f612181d64140c9d2abacb0545', 'function', 'iucore.fn_iu_members_at(uuid, bigint)'),
             ('c6c04dfedf0fe6dfe4191da23952198e', 'function', 'iucore.fn_iu_refuse_address(text, text)'),
             ('695a210124627a2b17cc4ea01f0ac13f', 'function', 'iucore.fn_iu_refuse_deleted_piece(text)'),

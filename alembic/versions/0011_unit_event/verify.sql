@@ -60,7 +60,7 @@ begin
             ('27cd65cbf5755dd39684525fbe698b32', 'event_type', 'unit.edited'),
             ('9c03d3b1a7211221d64ef1c570978c4f', 'event_type', 'unit.lifecycle_set'),
             ('9fe17cc31445281d1a83507afe3cdb8c', 'event_type', 'unit.retired'),
-            ('f91ce4a9f9950d6417dd721d81a871d1', 'function', 'iucore.fn_iu_axis_set(text, text, text[], text, text, text)'),
+            ('03b75d0d0c6e24b5bedd7ab6cfab0060', 'function', 'iucore.fn_iu_axis_set(text, text, text[], text, text, text)'),
             ('271c1b8f970aac5ab3866e6b45fd05ea', 'function', 'iucore.fn_iu_clone(text, text, text, bigint, text, text, text)'),
             ('fcfced9011d5f3382aea6737cf447412', 'function', 'iucore.fn_iu_create(text, text, text, text, text, jsonb, text, text)'),
             ('4b39b5d3a8a18dff56ef9f9cfb07e0de', 'function', 'iucore.fn_iu_create_many(json, text, text, text)'),

@@ -92,10 +92,15 @@ begin
         from compared as c;
         -- A write, so that a second call at REPEATABLE READ fails with 40001 instead of building on its old snapshot.
         update iucore.collection as c set head_change = c.head_change where c.collection_id = v_open.collection_id;
-        perform iucore.fn_iu_composer_emit('axes_refreshed', v_open.collection_id, p_key, v_open.change_id,
-            (select jsonb_build_object('added', count(*) filter (where r.state = 'added'),
-                'removed', count(*) filter (where r.state = 'removed'), 'kept', count(*) filter (where r.state = 'kept'))
-            from jsonb_to_recordset(v_result) as r (state text)));
+        perform iucore.fn_iu_composer_emit('axes_refreshed', v_open.collection_id, p_key, v_open.change_id, s.counts)
+        from (
+            select count(*) filter (where r.state <> 'kept') as written, jsonb_build_object(
+                'added', count(*) filter (where r.state = 'added'),
+                'removed', count(*) filter (where r.state = 'removed'),
+                'kept', count(*) filter (where r.state = 'kept')) as counts
+            from jsonb_to_recordset(v_result) as r (state text)
+        ) as s
+        where s.written > 0;
         perform iucore.fn_iu_change_close(v_open.change_id, p_request_key, v_result);
     end if;
     return query

@@ -17,7 +17,7 @@ as $$
 declare
     v_change record;
 begin
-    if p_event_type is null or p_event_type collate "C" !~ '^[a-z][a-z0-9_]{0,62}\.[a-z][a-z0-9_]{0,62}$'
+    if p_event_type is null or p_event_type collate "C" !~ '^[a-z][a-z0-9_]{0,62}[.][a-z][a-z0-9_]{0,62}$'
         or p_lane is null or p_lane not in ('immediate', 'delayed')
     then
         raise exception using errcode = 'IU034', message = 'event type invalid',

@@ -18,7 +18,8 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
 -- Renders a collection as fn_iu_render does, and records that it did: the sha256 of the text goes out with the event, so
--- that a copy elsewhere can be compared with it. A repeated call returns what was recorded, and the text as of then.
+-- that a copy elsewhere can be compared with it. A repeated call returns what was recorded; the body is null when the text as
+-- of then is another now, since a change with a lower number was committed later.
 -- Locks: the row of the collection.
 -- Raises: IU003, IU016, IU017, IU026, IU033, IU100, IU101, IU203.
 declare
@@ -41,6 +42,9 @@ begin
     else
         v_result := v_open.replayed;
         body := iucore.fn_iu_render(p_key, v_open.change_id);
+        if encode(sha256(convert_to(body, 'UTF8')), 'hex') <> v_result ->> 'sha256' then
+            body := null;
+        end if;
     end if;
     key := p_key;
     sha256 := v_result ->> 'sha256';

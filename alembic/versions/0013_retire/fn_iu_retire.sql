@@ -47,14 +47,23 @@ begin
     end if;
     select p.unit_id, p.version, p.changed into v_put
     from iucore.fn_iu_version_put(p_address, p_expected_version, null, null, 'retired', null, 'retire', p_reason, p_actor,
-        p_request_key) as p;
+        p_request_key, jsonb_build_array(p_refuse_if_used)) as p;
+    -- A repeated call returns the number of its first time.
+    select (r.result ->> 'places')::bigint into v_places
+    from iucore.change as c
+    join iucore.change_result as r on r.change_id = c.change_id
+    where c.request_key = p_request_key;
+    if v_places is null then
+        select count(*) into v_places
+        from iucore.collection_member as m
+        where m.unit_id = v_put.unit_id and m.closed_change is null;
+        update iucore.change_result as r
+        set result = r.result || jsonb_build_object('places', v_places)
+        from iucore.change as c
+        where c.request_key = p_request_key and r.change_id = c.change_id;
+    end if;
     return query
-    select r.unit_id, r.address, r.version, r.lifecycle,
-        (
-            select count(*) from iucore.collection_member as m
-            where m.unit_id = r.unit_id and m.closed_change is null
-        ),
-        r.change_id, r.changed
+    select r.unit_id, r.address, r.version, r.lifecycle, v_places, r.change_id, r.changed
     from iucore.fn_iu_piece_row(v_put.unit_id, v_put.version, v_put.changed) as r;
 end
 $$;

@@ -8,7 +8,8 @@ create or replace function iucore.fn_iu_version_put(
     p_verb text,
     p_reason text,
     p_actor text,
-    p_request_key text
+    p_request_key text,
+    p_more jsonb default '[]'
 )
 returns table (unit_id uuid, version bigint, changed boolean)
 language plpgsql
@@ -17,6 +18,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- A new version of a piece; null means as it was. When nothing differs, only the call is recorded. Internal: what
 -- fn_iu_edit, fn_iu_lifecycle_set and fn_iu_retire share. To retire, no expected version (null) is any version.
+-- p_more: further arguments of the call, so that its request key stands for them too.
 -- Locks: the row of the piece.
 -- Raises: IU001, IU016, IU017, IU100, IU202, IU203, IU209.
 declare
@@ -37,7 +39,8 @@ begin
     select o.* into v_change
     from iucore.fn_iu_change_open(p_verb, p_address, p_reason, p_actor, p_request_key,
         case when p_request_key is not null
-            then jsonb_build_array(p_address, p_expected_version, p_body, p_title, p_lifecycle, p_attributes) end) as o;
+            then jsonb_build_array(p_address, p_expected_version, p_body, p_title, p_lifecycle, p_attributes) || p_more
+        end) as o;
     if v_change.replayed is not null then
         version := (v_change.replayed ->> 'version')::bigint;
         changed := (v_change.replayed ->> 'changed')::boolean;

@@ -55,7 +55,7 @@ begin
         select from json_array_elements(p_members) as m (item) where m.item ->> 'collection' is not null
     );
     if v_nests then
-        perform iucore.fn_iu_collection_id(m.item ->> 'collection')
+        perform iucore.fn_iu_collection_find(m.item ->> 'collection')
         from json_array_elements(p_members) as m (item)
         where m.item ->> 'collection' is not null;
         -- A repeated call writes nothing, so it needs no lock.

@@ -4,21 +4,29 @@ language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
--- Raises: IU003, also when the collection was created after the change p_as_of; IU212 when it is soft-deleted now. The past
--- of a soft-deleted collection is there: as of a change it is found.
+-- The id of a collection that can be looked at now, or as of a change.
+-- Raises: IU003, also when the collection was created after the change p_as_of; IU212 when it is soft-deleted now, or was as
+-- of that change.
 declare
     v_collection record;
 begin
     select c.collection_id, c.change_id, c.deleted_change into v_collection from iucore.collection as c where c.key = p_key;
-    if not found or v_collection.change_id > p_as_of then
+    if not found then
+        perform iucore.fn_iu_collection_find(p_key);
+    elsif v_collection.change_id > p_as_of then
         raise exception using errcode = 'IU003', message = 'collection not found',
-            detail = format('key: %s', coalesce(quote_literal(left(p_key, 120)), 'null'))
-                || case when v_collection.change_id > p_as_of
-                    then format(', created by change %s, asked as of %s', v_collection.change_id, p_as_of) else '' end,
-            hint = 'List collections with fn_iu_collection_list (iucore collection list).';
-    end if;
-    if p_as_of is null and v_collection.deleted_change is not null then
-        perform iucore.fn_iu_refuse_deleted_collection(p_key);
+            detail = format('key: %s, created by change %s, asked as of %s', quote_literal(p_key), v_collection.change_id,
+                p_as_of),
+            hint = 'Ask as of a later change; fn_iu_collection_history (iucore collection history) lists them.';
+    elsif p_as_of is null then
+        if v_collection.deleted_change is not null then
+            perform iucore.fn_iu_refuse_deleted_collection(p_key, v_collection.deleted_change);
+        end if;
+    else
+        perform iucore.fn_iu_refuse_deleted_collection(p_key, d.deleted_change)
+        from iucore.collection_deletion as d
+        where d.collection_id = v_collection.collection_id
+            and iucore.fn_iu_is_open(d.deleted_change, d.restored_change, p_as_of);
     end if;
     return v_collection.collection_id;
 end

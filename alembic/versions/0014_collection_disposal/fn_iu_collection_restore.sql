@@ -28,6 +28,9 @@ begin
                 hint = 'Nothing is to restore; look at it with fn_iu_collection_show (iucore collection show).';
         end if;
         update iucore.collection as c set deleted_change = null where c.collection_id = v_open.collection_id;
+        update iucore.collection_deletion as d
+        set restored_change = v_open.change_id
+        where d.collection_id = v_open.collection_id and d.restored_change is null;
         perform iucore.fn_iu_composer_emit('restored', v_open.collection_id, p_key, v_open.change_id, '{}'::jsonb);
     end if;
     return query

@@ -1,22 +1,19 @@
-create or replace function iucore.fn_iu_refuse_deleted_collection(p_key text)
+create or replace function iucore.fn_iu_refuse_deleted_collection(p_key text, p_change_id bigint)
 returns void
 language plpgsql
 stable
 set search_path = pg_catalog, pg_temp
 as $$
--- The one place that says that a collection is soft-deleted. Raises: IU212.
-declare
-    v_change record;
+-- The one place that says that a collection is soft-deleted, by the change p_change_id. Raises: IU212.
 begin
-    select c.change_id, c.actor, c.reason into v_change
-    from iucore.collection as k
-    join iucore.change as c on c.change_id = k.deleted_change
-    where k.key = p_key;
     raise exception using errcode = 'IU212', message = 'collection is soft-deleted',
-        detail = format('key: %s, deleted by %s in change %s: %s', p_key, v_change.actor, v_change.change_id,
-            v_change.reason),
+        detail = (
+            select format('key: %s, deleted by %s in change %s: %s', p_key, c.actor, c.change_id, c.reason)
+            from iucore.change as c
+            where c.change_id = p_change_id
+        ),
         hint = format('Restore it first with fn_iu_collection_restore (iucore collection restore), or look at it as of change %s.',
-            v_change.change_id - 1);
+            p_change_id - 1);
 end
 $$;
 

@@ -1,17 +1,17 @@
 -- Drops what this revision made, in reverse. Refuses while rows would be lost, unless the setting
 -- iucore.undo_may_lose_rows is 'on' (iucore db downgrade REVISION --lose-rows).
-lock table iucore.collection in access exclusive mode;
+lock table iucore.collection_deletion, iucore.collection in access exclusive mode;
 
 do $$
 declare
     v_rows bigint;
 begin
     if coalesce(current_setting('iucore.undo_may_lose_rows', true), '') <> 'on' then
-        select (select count(*) from iucore.collection where deleted_change is not null)
+        select (select count(*) from iucore.collection_deletion)
         into v_rows;
         if v_rows > 0 then
             raise exception using errcode = 'IU903', message = 'going back would lose rows',
-                detail = format('revision: 0014, rows: %s soft-deleted in collection', v_rows),
+                detail = format('revision: 0014, rows: %s in collection_deletion', v_rows),
                 hint = 'Keep them with: pg_dump --format=custom --no-toast-compression --schema=iucore --file=iucore.dump '
                     'DATABASE. Then go back with: iucore db downgrade REVISION --lose-rows';
         end if;
@@ -48,7 +48,9 @@ $$;
 drop function iucore.fn_iu_collection_restore;
 drop function iucore.fn_iu_collection_soft_delete;
 drop function iucore.fn_iu_refuse_deleted_collection;
+drop function iucore.fn_iu_collection_find;
 -- A view cannot lose columns by being replaced.
 drop view iucore.v_collection_status;
 drop view iucore.v_collection;
+drop table iucore.collection_deletion;
 alter table iucore.collection drop column deleted_change;

@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 19 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 32 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0014.
 do $iu_verify_0014$
 declare
@@ -55,22 +55,35 @@ begin
     with wanted (fingerprint, kind, object) as (
         values
             ('aaac0966ab35bef90cacdb6edd69e771', 'column', 'iucore.collection.deleted_change'),
+            ('eae31f82ddee653d2306ff6f95e2d33c', 'column', 'iucore.collection_deletion.collection_id'),
+            ('ba014ac2e883fe909d9339d22af996ec', 'column', 'iucore.collection_deletion.deleted_change'),
+            ('94e0339965aa01f6073d67c631901126', 'column', 'iucore.collection_deletion.restored_change'),
             ('034682ad1f31ac2f9d957da7722bef7b', 'column', 'iucore.v_collection_status.hidden'),
             ('ec5e5d72ba32d4e30e7c8c4bca189a51', 'column', 'iucore.v_collection_status.state'),
+            ('c06b290dcda8a63b67bc2648a989ae84', 'constraint', 'iucore.collection_deletion.ck_collection_deletion_restored'),
+            ('de1ea49a69cfaf2e290b701b1ffcfd14', 'constraint', 'iucore.collection_deletion.fk_collection_deletion_collection'),
+            ('b8db2c1e0564d088aa253bb65c935601', 'constraint', 'iucore.collection_deletion.fk_collection_deletion_deleted'),
+            ('ed1db8b91986314918f1ecfe7a660f51', 'constraint', 'iucore.collection_deletion.fk_collection_deletion_restored'),
+            ('ff7837e5bb88b4ca1e62e0b8528ebad8', 'constraint', 'iucore.collection_deletion.pk_collection_deletion'),
             ('0c3401e1c6346b45635d756fd200b89e', 'event_type', 'collection.restored'),
             ('c6b53b46f86d8c0a0ba48fa58adddfef', 'event_type', 'collection.soft_deleted'),
-            ('5895e51b6fbdc7d6d1ac46f878649462', 'function', 'iucore.fn_iu_assert_nesting(uuid, uuid)'),
-            ('a580259741da9b1ceec9905481d36001', 'function', 'iucore.fn_iu_collection_add(text, text, text, text, text, text, bigint, text, jsonb, text, text)'),
-            ('b622348f9f8285f9b1b164918f77dcfc', 'function', 'iucore.fn_iu_collection_create(text, text, text, text, json, text, text)'),
-            ('f92696cd8ad4f5ca07231b7618912bd9', 'function', 'iucore.fn_iu_collection_history(text)'),
-            ('f487ee9499de704977664a1944302121', 'function', 'iucore.fn_iu_collection_id(text, bigint)'),
-            ('e241f1020297a13dbb7bd9df72cdbafd', 'function', 'iucore.fn_iu_collection_restore(text, text, text, text)'),
-            ('49bfe00440d4b149c430f507a9d769e0', 'function', 'iucore.fn_iu_collection_soft_delete(text, text, text, text)'),
-            ('d16c7c19d412c802e8c64a0b5111ef5a', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb, boolean)'),
-            ('89e41ff6c8400c1ca7f9a3be7717d3d9', 'function', 'iucore.fn_iu_refuse_deleted_collection(text)'),
+            ('524941e16c8bf9377ff16a2c9dbe7cfc', 'function', 'iucore.fn_iu_assert_nesting(uuid, uuid)'),
+            ('d16581e01656019906f3c7e8eeb2c307', 'function', 'iucore.fn_iu_collection_add(text, text, text, text, text, text, bigint, text, jsonb, text, text)'),
+            ('57a0c298a9ad16913f18f699c7f97bf9', 'function', 'iucore.fn_iu_collection_create(text, text, text, text, json, text, text)'),
+            ('b13172e4259887218a4f8d533d16bca7', 'function', 'iucore.fn_iu_collection_find(text)'),
+            ('64a5704ae8de19337365bfe59b6c4210', 'function', 'iucore.fn_iu_collection_history(text)'),
+            ('4cea0ce7ed85217e0cfdf5b4344af7ba', 'function', 'iucore.fn_iu_collection_id(text, bigint)'),
+            ('dcc68dbcc81360969438a73ba0c20c28', 'function', 'iucore.fn_iu_collection_restore(text, text, text, text)'),
+            ('58e60a58a4ea83d37457c4853debacb2', 'function', 'iucore.fn_iu_collection_soft_delete(text, text, text, text)'),
+            ('374dc4bb82c602d5f30901f043b404d5', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb, boolean)'),
+            ('001d4b92dae8399c6641cdacf294bab2', 'function', 'iucore.fn_iu_refuse_deleted_collection(text, bigint)'),
+            ('e01bea173d36ef37b2e51cd4ff9f5450', 'function', 'iucore.fn_iu_retire(text, text, boolean, bigint, text, text)'),
             ('db8f71891ef4235d5fb04d05eecb8615', 'function', 'iucore.fn_iu_standing_in(uuid, uuid)'),
+            ('ef57e2e951bf8c640ea5a2ba768da8c7', 'index', 'iucore.pk_collection_deletion'),
+            ('68c1b2bb56cb656e10e037600be51f2d', 'index', 'iucore.uq_collection_deletion_current'),
             ('736fe93097abb2c73fc20c4eea2983b6', 'route', 'collection.restored'),
             ('798ef097170f096b2e9f04ed2450794b', 'route', 'collection.soft_deleted'),
+            ('b554f25cbf9e4e9cdab6a8f5b04b5384', 'table', 'iucore.collection_deletion'),
             ('f4a9539ec35d33bc4dc09f3acf6fcec0', 'view', 'iucore.v_collection'),
             ('31532f3380a753c56a7196b8d115f655', 'view', 'iucore.v_collection_status')
     ),
