@@ -125,9 +125,25 @@ def configure(**options: Any) -> None:
     )
 
 
-# The version table stands in schema public, which from PostgreSQL 15 on is not open to everybody.
+# The version table stands in schema public, which from PostgreSQL 15 on is not open to everybody. Where it is, a table that
+# a stranger made beforehand would run the stranger's trigger with the rights of the migrating role.
 ROOM = f"""do $iu_room$
+declare
+    v_owner text;
 begin
+    select pg_get_userbyid(c.relowner) into v_owner
+    from pg_class as c
+    where c.oid = to_regclass('public.{VERSION_TABLE}')
+        and c.relowner <> (select r.oid from pg_roles as r where r.rolname = current_user)
+        and not (select r.rolsuper from pg_roles as r where r.oid = c.relowner)
+        and c.relowner <> (select d.datdba from pg_database as d where d.datname = current_database())
+        and not coalesce(pg_has_role(c.relowner, to_regrole('iucore_owner')::oid, 'member'), false);
+    if v_owner is not null then
+        raise exception using errcode = 'IU902', message = 'the version table belongs to a role that may not migrate',
+            detail = format('table: public.{VERSION_TABLE}, owner: %s', v_owner),
+            hint = format('Look who made it and why, with its triggers. Where it is yours: alter table public.{VERSION_TABLE} '
+                'owner to %I;', current_user);
+    end if;
     if to_regclass('public.{VERSION_TABLE}') is null and not (
         case when to_regnamespace('public') is null then false else has_schema_privilege('public', 'create') end
     ) then

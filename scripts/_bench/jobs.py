@@ -42,9 +42,19 @@ u as (
     select {uuid}, %(address)s, %(kind)s, 1, sha256(convert_to(%(body)s, 'UTF8')), g.change_id from g
     returning unit_id, head_sha256, change_id
 )
+{event}
 insert into beside.unit_version (unit_id, version, content_sha256, title, lifecycle, attributes, change_id)
 select u.unit_id, 1, u.head_sha256, %(title)s, 'active', '{{}}', u.change_id from u
 returning unit_id, version, encode(content_sha256, 'hex'), change_id"""
+_INSERT_EVENT = """,
+e as (
+    insert into beside.event_outbox
+        (id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id, actor)
+    select {uuid}, 'unit', u.unit_id::text, 'created',
+        jsonb_build_object('kind', %(kind)s::text, 'version', 1, 'sha256', encode(u.head_sha256, 'hex')), %(address)s,
+        'immediate', u.change_id, session_user
+    from u
+)"""
 
 
 def birth(bench: Bench) -> Iterator[Line]:
@@ -56,16 +66,45 @@ def birth(bench: Bench) -> Iterator[Line]:
             pool = stack.enter_context(ThreadPoolExecutor(clients))
             prefix = f"birth/{commit}/{clients}"
             uuid = "uuidv7()" if connections[0].info.server_version >= 180000 else "gen_random_uuid()"
+            who = f"{clients} client{'s'[: clients - 1]}, synchronous_commit {commit}"
+            event = _INSERT_EVENT.format(uuid=uuid)
             yield paired(
                 "birth",
-                f"{clients} client{'s'[: clients - 1]}, synchronous_commit {commit}",
-                "one INSERT statement",
+                who,
+                "one INSERT statement, event included",
                 _births(_CREATE, prefix, bench.sizes.births, connections, pool),
-                _births(_INSERT.format(uuid=uuid), prefix, bench.sizes.births, connections, pool),
+                _births(_INSERT.format(uuid=uuid, event=event), prefix, bench.sizes.births, connections, pool),
                 rounds=bench.sizes.rounds,
                 units=bench.sizes.births * clients,
             )
             _assert_same(database)
+
+
+def governance(bench: Bench) -> Iterator[Line]:
+    """What the gate and the event of a birth cost: births as they are, beside births without one of them."""
+    without = {
+        "the gate": "create or replace function iucore.fn_iu_assert_gate(p_gate text) returns void language plpgsql"
+        " set search_path = pg_catalog, pg_temp as $$ begin end $$",
+        "the event": "create or replace function iucore.fn_iu_event_put(p_aggregatetype text, p_type text,"
+        " p_change_id bigint, p_aggregateids text[], p_subjects text[], p_payloads jsonb[]) returns void"
+        " language plpgsql set search_path = pg_catalog, pg_temp as $$ begin end $$",
+    }
+    for names in (["the gate"], ["the event"], ["the gate", "the event"]):
+        with bench.database() as whole, bench.database("bench_part") as part, ExitStack() as stack:
+            with part.admin() as connection:
+                for name in names:
+                    connection.execute(without[name])
+            ours, theirs = (stack.enter_context(database.author("on")) for database in (whole, part))
+            pool = stack.enter_context(ThreadPoolExecutor(1))
+            yield paired(
+                "governance",
+                f"birth, 1 client, without {' and '.join(names)}",
+                "the same without",
+                _births(_CREATE, "whole", bench.sizes.births, [ours], pool),
+                _births(_CREATE, "part", bench.sizes.births, [theirs], pool),
+                rounds=bench.sizes.rounds,
+                units=bench.sizes.births,
+            )
 
 
 def _births(
@@ -139,18 +178,22 @@ def _copies(connection: psycopg.Connection, prefix: str, pieces: int) -> Side:
         "unit_content": "content_sha256, byte_length, body",
         "information_unit": "unit_id, address, kind, head_version, head_sha256, change_id",
         "unit_version": "unit_id, version, content_sha256, title, lifecycle, attributes, change_id",
+        "event_outbox": "id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id, actor",
     }
 
     def side() -> float:
         number = next(rounds)
         change = 1_000_000_000 + pieces * 1_000 + number  # known beforehand, so that the rows can be written beforehand
-        contents, units, versions = [], [], []
+        contents, units, versions, events = [], [], [], []
         for piece, unit in zip(data.pieces(f"{prefix}/{number}", pieces), ids, strict=False):
             digest = data.sha256(piece["body"])
             contents.append((digest, len(piece["body"].encode()), piece["body"]))
             units.append((unit, piece["address"], piece["kind"], 1, digest, change))
             versions.append((unit, 1, digest, piece["title"], "active", "{}", change))
-        buffers = [data.copy_text(rows) for rows in (contents, units, versions)]
+            payload = json.dumps({"kind": piece["kind"], "version": 1, "sha256": digest[2:]})
+            event = (next(ids), "unit", unit, "created", payload, piece["address"], "immediate", change)
+            events.append((*event, connection.info.user))
+        buffers = [data.copy_text(rows) for rows in (contents, units, versions, events)]
         began = time.perf_counter()
         with connection.transaction(), connection.cursor() as cursor:
             cursor.execute(
@@ -500,6 +543,7 @@ def start(bench: Bench) -> Iterator[Line]:
 
 JOBS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "birth": birth,
+    "governance": governance,
     "create_many": create_many,
     "render": render,
     "compose": compose,

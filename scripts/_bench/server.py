@@ -75,19 +75,19 @@ class Bench:
         self._own = own
 
     @contextlib.contextmanager
-    def database(self) -> Iterator[Database]:
-        """A database at head."""
+    def database(self, name: str = "bench_job") -> Iterator[Database]:
+        """A database at head, under a name of its own where two are needed at once."""
         if not self._own:
             yield Database(self.url)
             return
-        url = self.url.set(database="bench_job")
+        url = self.url.set(database=name)
         with psycopg.connect(conninfo(self.url.set(database="postgres")), autocommit=True) as admin:
-            admin.execute("drop database if exists bench_job with (force)")
-            admin.execute(f"create database bench_job template {self.url.database}")
+            admin.execute(f"drop database if exists {name} with (force)")
+            admin.execute(f"create database {name} template {self.url.database}")
             try:
                 yield Database(url)
             finally:
-                admin.execute("drop database bench_job with (force)")
+                admin.execute(f"drop database {name} with (force)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,17 @@ class Database:
             for table, options in tables:
                 having = f" with ({options})" if options else ""
                 connection.execute(f"create table beside.{table} (like iucore.{table} including all){having}")
-                connection.execute(f"insert into beside.{table} overriding system value table iucore.{table}")
+                columns = ", ".join(
+                    column
+                    for (column,) in connection.execute(
+                        "select attname from pg_attribute where attrelid = %s::regclass and attnum > 0"
+                        " and not attisdropped and attgenerated = '' order by attnum",
+                        [f"iucore.{table}"],
+                    ).fetchall()
+                )
+                connection.execute(
+                    f"insert into beside.{table} ({columns}) overriding system value select {columns} from iucore.{table}"
+                )
             for table, name, definition in connection.execute(
                 "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint"
                 " where contype = 'f' and connamespace = 'iucore'::regnamespace order by 1, 2"
@@ -164,12 +174,14 @@ class Database:
     def differences(self) -> int:
         """How many rows stand on one side only, apart from ids, numbers and moments."""
         query = """
-            select u.address, u.kind, u.head_version, u.head_sha256, v.version, v.content_sha256, v.title, v.lifecycle,
+            select e.event_type, e.event_subject_ref, e.aggregateid = u.unit_id::text, e.payload, e.delivery_lane,
+                e.actor, e.claimed_actor, u.address, u.kind, u.head_version, u.head_sha256, v.version, v.content_sha256, v.title, v.lifecycle,
                 v.attributes, c.byte_length, c.body, g.verb, g.subject, g.actor, g.claimed_actor, g.reason
             from {0}.information_unit as u
             join {0}.unit_version as v on v.unit_id = u.unit_id and v.change_id = u.change_id
             join {0}.unit_content as c on c.content_sha256 = v.content_sha256
-            join {0}.change as g on g.change_id = u.change_id"""
+            join {0}.change as g on g.change_id = u.change_id
+            left join {0}.event_outbox as e on e.change_id = u.change_id and e.aggregateid = u.unit_id::text"""
         ours, theirs = query.format("iucore"), query.format("beside")
         with self.admin() as connection:
             row = connection.execute(

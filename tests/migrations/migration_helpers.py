@@ -145,6 +145,15 @@ FILL: dict[str, str] = {
     """,
     "fn_iu_axis_set": "select iucore.fn_iu_axis_set('walk/a', 'walk', array['x'], p_reason => 'fill');",
     "fn_iu_axis_refresh": "select iucore.fn_iu_axis_refresh('walk/file', p_reason => 'fill');",
+    "fn_iu_gate_set": "select iucore.fn_iu_gate_set(g.gate, not g.is_open, 'fill') from iucore.gate as g where g.gate = 'delivery';",
+    "fn_iu_event_type_register": """
+        select iucore.fn_iu_event_type_register('walk.done', 'Walk', 'delayed', true, 'fill');
+    """,
+    "fn_iu_route_register": "select iucore.fn_iu_route_register('walk', 'walk.done', 'Walk', 'fill');",
+    "fn_iu_route_set": "select iucore.fn_iu_route_set(r.route, not r.execution_enabled, 'fill') from iucore.route as r;",
+    "fn_iu_soft_delete": "select iucore.fn_iu_soft_delete('walk/d', 'fill');",
+    "fn_iu_retire": "select iucore.fn_iu_retire('walk/c', 'fill');",
+    "fn_iu_collection_soft_delete": "select iucore.fn_iu_collection_soft_delete('walk/flow', 'fill');",
 }
 """Governed calls that leave rows behind, by the function that they need, in order."""
 

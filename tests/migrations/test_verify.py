@@ -43,6 +43,20 @@ ROLE = (
     "alter role {0} createrole",
     "alter role {0} set search_path = public",
 )
+# Rows that came with iucore. What refers to them is not asked.
+ROW = {
+    "gate": ("update iucore.gate set title = 'altered'", "update iucore.gate set is_open = not is_open"),
+    "event_type": (
+        "update iucore.event_type set title = 'altered'",
+        "update iucore.event_type set is_delta = false,"
+        " delivery_lane = case delivery_lane when 'delayed' then 'immediate' else 'delayed' end",
+    ),
+    "route": (
+        "update iucore.route set title = 'altered'",
+        "update iucore.route set execution_enabled = not execution_enabled",
+        "update iucore.route set event_type = 'unit.altered'",
+    ),
+}
 
 
 @pytest.mark.parametrize("revision", REVISIONS, ids=lambda one: one.path.stem)
@@ -167,5 +181,8 @@ def mutations(connection: Connection, item: Item, number: int) -> Iterator[str]:
             role, where, what = name.rsplit(" ", 2)
             place = "" if where == "*" else f"in schema {where}"
             yield f"alter default privileges for role {role} {place} grant all on {what} to public"
+        case "gate" | "event_type" | "route":
+            for what in (*ROW[item.kind], f"delete from iucore.{item.kind}"):
+                yield f"set local session_replication_role = replica; {what} where {item.kind} = '{name}'"
         case _:
             raise AssertionError(f"no mutation for this kind of object: {item.kind}")

@@ -182,6 +182,7 @@ def test_inventory_does_not_depend_on_the_search_path(new_database: Callable[[],
         for path in ("iucore, public", '"$user", public', "pg_catalog"):
             connection.exec_driver_sql(f"set search_path = {path}")
             rows = connection.exec_driver_sql(query, execution_options=EXACT).all()
-            assert [inventory.Item(*row) for row in rows] == inventory.expected(), path
+            catalog = [item for item in inventory.expected() if item.kind not in ("event_type", "gate", "route")]
+            assert [inventory.Item(*row) for row in rows] == catalog, path
             assert inventory.actual(connection) == inventory.expected()
             assert connection.exec_driver_sql("show search_path").scalar() == path

@@ -7,13 +7,13 @@ as $$
 -- The one place that says that a collection is soft-deleted, by the change p_change_id. Raises: IU212.
 begin
     raise exception using errcode = 'IU212', message = 'collection is soft-deleted',
-        detail = (
-            select format('key: %s, deleted by %s in change %s: %s', p_key, c.actor, c.change_id, c.reason)
+        detail = concat('key: ', p_key, (
+            select format(', deleted by %s in change %s: %s', c.actor, c.change_id, c.reason)
             from iucore.change as c
             where c.change_id = p_change_id
-        ),
-        hint = format('Restore it first with fn_iu_collection_restore (iucore collection restore), or look at it as of change %s.',
-            p_change_id - 1);
+        )),
+        hint = concat('Restore it first with fn_iu_collection_restore (iucore collection restore), or look at it as of change ',
+            p_change_id - 1, '.');
 end
 $$;
 

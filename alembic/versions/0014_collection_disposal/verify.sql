@@ -76,7 +76,7 @@ begin
             ('dcc68dbcc81360969438a73ba0c20c28', 'function', 'iucore.fn_iu_collection_restore(text, text, text, text)'),
             ('58e60a58a4ea83d37457c4853debacb2', 'function', 'iucore.fn_iu_collection_soft_delete(text, text, text, text)'),
             ('374dc4bb82c602d5f30901f043b404d5', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb, boolean)'),
-            ('001d4b92dae8399c6641cdacf294bab2', 'function', 'iucore.fn_iu_refuse_deleted_collection(text, bigint)'),
+            ('53e00aa94621cdf084b014f73cf9a59c', 'function', 'iucore.fn_iu_refuse_deleted_collection(text, bigint)'),
             ('e01bea173d36ef37b2e51cd4ff9f5450', 'function', 'iucore.fn_iu_retire(text, text, boolean, bigint, text, text)'),
             ('db8f71891ef4235d5fb04d05eecb8615', 'function', 'iucore.fn_iu_standing_in(uuid, uuid)'),
             ('ef57e2e951bf8c640ea5a2ba768da8c7', 'index', 'iucore.pk_collection_deletion'),
