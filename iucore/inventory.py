@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _SAFE_PATH = "pg_catalog, pg_temp"
+# The tables that are there, but for those that a reader may not read. For any other login that is an error.
+_READ = (
+    "select n.nspname || '.' || c.relname from pg_class as c join pg_namespace as n on n.oid = c.relnamespace"
+    " where n.nspname = 'iucore' and c.relkind in ('r', 'p')"
+    " and (has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select')"
+    " or not exists (select from pg_roles as r where r.rolname = 'iucore_reader' and pg_has_role(r.oid, 'usage')))"
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,13 +63,14 @@ def actual(connection: Connection) -> list[Item]:
     """What the database contains, in the order of ``inventory.txt``.
 
     Calls no governed function: reads the catalog, as any role may, and the tables of gates, event types and routes,
-    which takes ``iucore_reader``. Runs in the caller's transaction.
+    which takes ``iucore_reader``. Where a reader may not read one of them, a grant was lost: the table is then named as
+    altered, and its rows as missing. Runs in the caller's transaction.
     """
     path = connection.exec_driver_sql("select pg_catalog.current_setting('search_path')").scalar_one()
     local = "select pg_catalog.set_config('search_path', %s, true)"
     connection.exec_driver_sql(local, (_SAFE_PATH,))
     items = _items(connection, (_paths.sql_dir() / "inventory.sql").read_text("utf-8"))
-    tables = {item.object for item in items if item.kind == "table"}
+    tables = set(connection.exec_driver_sql(_READ).scalars())
     for query in registry_queries():
         if query.tables <= tables:
             items += _items(connection, query.sql)
@@ -82,6 +90,20 @@ def registry_queries() -> list[RegistryQuery]:
         RegistryQuery(kind, frozenset(tables.split(", ")), re.sub(r"^ *--.*\n", "", sql, flags=re.MULTILINE))
         for kind, tables, sql in parts
     ]
+
+
+def arguments(connection: Connection) -> dict[str, list[frozenset[str]]]:
+    """The names of the arguments that each function of schema ``iucore`` takes; one set for each overload."""
+    found: dict[str, list[frozenset[str]]] = {}
+    query = (
+        "select p.proname, array(select u.name from unnest(p.proargnames) with ordinality as u (name, nth)"
+        " where p.proargmodes is null or p.proargmodes[u.nth] in ('i', 'b', 'v'))"
+        " from pg_catalog.pg_proc as p join pg_catalog.pg_namespace as n on n.oid = p.pronamespace"
+        " where n.nspname = 'iucore'"
+    )
+    for name, names in connection.exec_driver_sql(query):
+        found.setdefault(name, []).append(frozenset(names))
+    return found
 
 
 def _items(connection: Connection, query: str) -> list[Item]:

@@ -30,7 +30,7 @@ begin
             message = format('%s gate is closed', p_gate),
             detail = case when v_gate.change_id is null then 'closed since it was made' else
                 format('closed by %s%s at %s, change %s: %s', v_gate.actor,
-                    coalesce(format(' (for %s, as claimed)', v_gate.claimed_actor), ''),
+                    coalesce(' (for ' || v_gate.claimed_actor || ', as claimed)', ''),
                     to_char(v_gate.changed_at at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS "UTC"'), v_gate.change_id,
                     v_gate.reason) end,
             hint = format('A gatekeeper opens it with: select * from iucore.fn_iu_gate_set(%L, true, ''why''); '

@@ -49,7 +49,7 @@ begin
             ('b7e03c32ec414ab33b7d0b9fb473f80e', 'constraint', 'iucore.gate_switch.fk_gate_switch_change'),
             ('49a86e6ad119772f4b808bb2f39907b7', 'constraint', 'iucore.gate_switch.fk_gate_switch_gate'),
             ('5d461873dce1f363c38302c746dfb58d', 'constraint', 'iucore.gate_switch.pk_gate_switch'),
-            ('58d14f8a013794e3f0d18c18a263cc1e', 'function', 'iucore.fn_iu_assert_gate(text)'),
+            ('44b2f280e0ef61269772fbf18d1ef173', 'function', 'iucore.fn_iu_assert_gate(text)'),
             ('e20333e195e2989ea32fadef00b1238e', 'function', 'iucore.fn_iu_change_open(text, text, text, text, text, jsonb)'),
             ('789f744b30fe8d237b29a05dce60e19c', 'function', 'iucore.fn_iu_gate_history(text)'),
             ('5ceda563fda3d8dde0d8d3a5749605fd', 'function', 'iucore.fn_iu_gate_list()'),
