@@ -1,7 +1,7 @@
 """Governed text pieces in PostgreSQL.
 
-The concepts are modules: ``iucore.units``, ``iucore.collections`` and ``iucore.axes``; ``iucore.errors`` has what they
-raise. Each is imported when it is first used.
+The concepts are modules: ``iucore.units``, ``iucore.collections``, ``iucore.axes``, ``iucore.gates``, ``iucore.events``
+and ``iucore.routes``; ``iucore.errors`` has what they raise. Each is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from iucore import axes, collections, errors, units
+    from iucore import axes, collections, errors, events, gates, routes, units
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "axes", "collections", "errors", "units"]
+__all__ = ["__version__", "axes", "collections", "errors", "events", "gates", "routes", "units"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,6 +32,8 @@ class Call:
 
         >>> Call("fn_iu_show", {"p_address": "a/it's", "p_version": None}).script()
         "select * from iucore.fn_iu_show(p_address => 'a/it''s', p_version => null);"
+        >>> print(Call("fn_iu_show", {"p_address": "a\\\\b"}).script())
+        select * from iucore.fn_iu_show(p_address => E'a\\\\b');
         """
         named = ", ".join(f"{name} => {_literal(value)}" for name, value in self.arguments.items())
         return f"select * from iucore.{self.function}({named});"  # noqa: S608 (values are quoted)
@@ -57,9 +60,28 @@ def _literal(value: Any) -> str:
         return str(value)
     if isinstance(value, list | tuple):
         return f"array[{', '.join(_literal(item) for item in value)}]::text[]"
-    # Not by the driver: without a connection it cannot know how the server reads backslashes. E'' reads them one way.
-    quoted = str(value).replace("'", "''")
-    return "e'" + quoted.replace("\\", "\\\\") + "'" if "\\" in quoted else f"'{quoted}'"
+    return _quoted(str(value))
+
+
+# What a driver without a connection always quotes alike: see _quoted.
+_STEADY = re.compile(r"[^\\\x80-\U0010ffff]+")
+
+
+def _quoted(text: str) -> str:
+    """A text as a literal, quoted by the driver; with a backslash in it as ``E''``, which every server reads one way.
+
+    Without a connection the driver goes by the last one of the process: whether it doubles a backslash by its
+    ``standard_conforming_strings``, what it takes for one character by its encoding. So it is given what depends on
+    neither: runs of ASCII without backslash.
+    """
+    from psycopg2.extensions import QuotedString
+
+    def quoted(run: re.Match[str]) -> str:
+        literal: bytes = QuotedString(run[0]).getquoted()
+        return literal[1:-1].decode("ascii")
+
+    inner = _STEADY.sub(quoted, text.replace("\\", "\\\\"))
+    return f"E'{inner}'" if "\\" in text else f"'{inner}'"
 
 
 def translated(error: Exception) -> errors.IucoreError | None:

@@ -25,6 +25,11 @@ _TYPES: dict[str, type] = {
     "p_as_of": datetime,
     "p_values": list,
     "p_sha256": list,
+    "p_change_id": int,
+    "p_open": bool,
+    "p_enabled": bool,
+    "p_delta": bool,
+    "p_refuse_if_used": bool,
 }
 
 
@@ -61,7 +66,7 @@ def of_type(value: Any, expected: type, name: str) -> None:
     ...
     TypeError: body must be str, not bytes
     """
-    if not isinstance(value, expected) or isinstance(value, bool):
+    if not isinstance(value, expected) or (isinstance(value, bool) and expected is not bool):
         raise TypeError(f"{name} must be {expected.__name__}, not {type(value).__name__}")
 
 

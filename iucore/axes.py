@@ -81,6 +81,7 @@ def register(
 
     Raises:
         InvalidError: IU011, IU012, IU013, IU016, IU017, IU024.
+        GateClosedError: IU100.
         ConflictError: IU203, IU206.
 
     >>> axes.register(
@@ -121,7 +122,8 @@ def set_values(
     Raises:
         NotFoundError: IU001, IU006, IU007.
         InvalidError: IU012, IU013, IU016, IU017, IU024.
-        ConflictError: IU203.
+        GateClosedError: IU100.
+        ConflictError: IU203, IU209.
 
     >>> leave = units.create(
     ...     connection, address="policies/leave", kind="policy", title="Leave", body="Ask.\\n", reason="first text"
@@ -168,7 +170,8 @@ def refresh(
     Raises:
         NotFoundError: IU003.
         InvalidError: IU012, IU013, IU016, IU017.
-        ConflictError: IU203.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU212.
 
     >>> handbook = collections.create(
     ...     connection,
@@ -191,6 +194,7 @@ def of_collection(connection: Connection | _call.Recorder, *, key: str) -> list[
     Raises:
         NotFoundError: IU003.
         InvalidError: IU012, IU013.
+        ConflictError: IU212.
 
     >>> [(value.axis, value.value) for value in axes.of_collection(connection, key="handbook")]
     [('risk', 'high')]

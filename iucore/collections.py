@@ -151,6 +151,29 @@ class RenderedPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordedRender:
+    """A render that was recorded: its text in ``body``, and the composition (``head_change``) that it shows."""
+
+    key: str
+    sha256: str
+    byte_length: int
+    pieces: int
+    head_change: int
+    change_id: int
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Disposed:
+    """What a disposal or a restore made of a collection. ``changed`` is False when it was so already."""
+
+    collection_id: UUID
+    key: str
+    change_id: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """A collection in which a collection stands; at ``depth`` 1 with its membership, deeper through nesting."""
 
@@ -188,8 +211,9 @@ def create(
 
     Raises:
         NotFoundError: IU001, IU002, IU003.
-        InvalidError: IU010, IU011, IU012, IU013, IU016, IU017, IU019, IU022, IU025, IU027.
-        ConflictError: IU203, IU204, IU207.
+        InvalidError: IU010, IU011, IU012, IU013, IU016, IU017, IU019, IU022, IU025, IU027, IU028.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU204, IU207, IU208, IU209, IU212.
 
     >>> born = units.create_many(
     ...     connection,
@@ -253,7 +277,8 @@ def add(
     Raises:
         NotFoundError: IU001, IU002, IU003, IU004.
         InvalidError: IU012, IU013, IU016, IU017, IU019, IU020, IU022, IU027, IU028.
-        ConflictError: IU203, IU205, IU207.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU205, IU207, IU208, IU209, IU212.
 
     >>> collections.add(
     ...     connection, key="guide.md", member="guide/three", at="after", anchor="guide/one", reason="more"
@@ -287,7 +312,8 @@ def remove(
     Raises:
         NotFoundError: IU003, IU004.
         InvalidError: IU012, IU013, IU016, IU017.
-        ConflictError: IU203, IU205.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU205, IU212.
 
     >>> collections.remove(connection, key="guide.md", member="guide/two", reason="obsolete").address
     'guide/two'
@@ -314,7 +340,8 @@ def reorder(
     Raises:
         NotFoundError: IU003, IU004.
         InvalidError: IU012, IU013, IU016, IU017, IU020.
-        ConflictError: IU203, IU205.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU205, IU212.
 
     >>> collections.reorder(connection, key="guide.md", member="guide/three", at="first", reason="upside down").changed
     True
@@ -343,7 +370,8 @@ def pin(
     Raises:
         NotFoundError: IU002, IU003, IU004.
         InvalidError: IU012, IU013, IU016, IU017, IU019.
-        ConflictError: IU203, IU205.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU205, IU212.
 
     >>> collections.pin(connection, key="guide.md", member="guide/one", reason="as signed").pinned_version
     1
@@ -371,7 +399,8 @@ def unpin(
     Raises:
         NotFoundError: IU003, IU004.
         InvalidError: IU012, IU013, IU016, IU017.
-        ConflictError: IU203, IU205.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU205, IU212.
 
     >>> collections.unpin(connection, key="guide.md", member="guide/one", reason="follow again").changed
     True
@@ -398,7 +427,8 @@ def replace(
     Raises:
         NotFoundError: IU001, IU002, IU003, IU004.
         InvalidError: IU012, IU013, IU016, IU017.
-        ConflictError: IU203, IU205.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU205, IU208, IU209, IU212.
 
     >>> collections.replace(
     ...     connection, key="guide.md", member="guide/three", piece="guide/two", reason="better"
@@ -430,7 +460,8 @@ def set_step(
     Raises:
         NotFoundError: IU003, IU004.
         InvalidError: IU012, IU013, IU016, IU017, IU022.
-        ConflictError: IU203, IU205, IU207.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU205, IU207, IU212.
 
     >>> flow = collections.create(
     ...     connection,
@@ -473,7 +504,8 @@ def rebalance(
     Raises:
         NotFoundError: IU003.
         InvalidError: IU012, IU013, IU016, IU017.
-        ConflictError: IU203.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU212.
 
     >>> collections.rebalance(connection, key="guide.md", reason="housekeeping").member_id is None
     True
@@ -488,6 +520,7 @@ def show(connection: Connection | _call.Recorder, *, key: str) -> CollectionStat
     Raises:
         NotFoundError: IU003.
         InvalidError: IU012, IU013.
+        ConflictError: IU212.
 
     >>> int(collections.show(connection, key="guide.md").pieces)
     2
@@ -528,6 +561,7 @@ def members(
     Raises:
         NotFoundError: IU003, IU008.
         InvalidError: IU012, IU013, IU018 (also for a moment without time zone).
+        ConflictError: IU212.
 
     >>> [member.address for member in collections.members(connection, key="guide.md")]
     ['guide/two', 'guide/one']
@@ -555,6 +589,7 @@ def validate(connection: Connection | _call.Recorder, *, key: str) -> list[Findi
     Raises:
         NotFoundError: IU003.
         InvalidError: IU012, IU013.
+        ConflictError: IU212.
 
     >>> collections.validate(connection, key="check")
     []
@@ -580,6 +615,7 @@ def render(
     Raises:
         NotFoundError: IU003, IU008.
         InvalidError: IU012, IU013, IU018, IU026 (over 256 MiB), IU033.
+        ConflictError: IU212.
 
     >>> collections.render(connection, key="guide.md")
     'Second.\\n# One\\n'
@@ -587,6 +623,53 @@ def render(
     named = _check.arguments({"p_key": key}, p_as_of_change=as_of_change, p_as_of=_check.moment(as_of))
     text: str = _call.scalar(connection, "fn_iu_render", named)
     return text
+
+
+def record_render(
+    connection: Connection | _call.Recorder,
+    *,
+    key: str,
+    reason: str,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> RecordedRender:
+    """The text as it is now, as ``render`` gives it, and the fact that it was rendered. Calls ``fn_iu_record_render``.
+
+    Raises:
+        NotFoundError: IU003.
+        InvalidError: IU012, IU013, IU016, IU017, IU026 (over 256 MiB), IU033.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU212.
+
+    >>> recorded = collections.record_render(connection, key="guide.md", reason="sent to print")
+    >>> recorded.body, recorded.byte_length, recorded.pieces
+    ('Second.\\n# One\\n', 14, 2)
+    """
+    named = _check.arguments({"p_key": key, "p_reason": reason}, p_actor=actor, p_request_key=request_key)
+    return _call.one(connection, RecordedRender, "fn_iu_record_render", named)
+
+
+def record_validation(
+    connection: Connection | _call.Recorder,
+    *,
+    key: str,
+    reason: str,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> list[Finding]:
+    """What is wrong in a collection, and the fact that it was validated. Calls ``fn_iu_record_validation``.
+
+    Raises:
+        NotFoundError: IU003.
+        InvalidError: IU012, IU013, IU016, IU017.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU212.
+
+    >>> collections.record_validation(connection, key="check", reason="before the release")
+    []
+    """
+    named = _check.arguments({"p_key": key, "p_reason": reason}, p_actor=actor, p_request_key=request_key)
+    return _call.rows(connection, Finding, "fn_iu_record_validation", named)
 
 
 def render_pieces(
@@ -603,6 +686,7 @@ def render_pieces(
     Raises:
         NotFoundError: IU003, IU008; from the first row on.
         InvalidError: IU012, IU013, IU018, IU026 (over 10 million pieces), IU033.
+        ConflictError: IU212.
 
     >>> [(piece.address, piece.version) for piece in collections.render_pieces(connection, key="guide.md")]
     [('guide/two', 1), ('guide/one', 1)]
@@ -627,6 +711,7 @@ def render_workflow(
     Raises:
         NotFoundError: IU003, IU008.
         InvalidError: IU012, IU013, IU018, IU023, IU026, IU033.
+        ConflictError: IU212.
 
     >>> print(collections.render_workflow(connection, key="check", format="mermaid"))  # doctest: +ELLIPSIS
     flowchart TD
@@ -646,11 +731,60 @@ def where_used(connection: Connection | _call.Recorder, *, key: str) -> list[Sta
     Raises:
         NotFoundError: IU003.
         InvalidError: IU012, IU013.
+        ConflictError: IU212.
 
     >>> collections.where_used(connection, key="guide.md")
     []
     """
     return _call.rows(connection, Standing, "fn_iu_collection_where_used", _check.arguments({"p_key": key}))
+
+
+def soft_delete(
+    connection: Connection | _call.Recorder,
+    *,
+    key: str,
+    reason: str,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> Disposed:
+    """Take a collection away, to be restored; its pieces stay. Calls ``fn_iu_collection_soft_delete``.
+
+    What it was can still be seen: as of a change or a moment before.
+
+    Raises:
+        NotFoundError: IU003.
+        InvalidError: IU012, IU013, IU016, IU017.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU212, IU214 while it stands in another collection.
+
+    >>> collections.soft_delete(connection, key="check", reason="made by mistake").changed
+    True
+    """
+    named = _check.arguments({"p_key": key, "p_reason": reason}, p_actor=actor, p_request_key=request_key)
+    return _call.one(connection, Disposed, "fn_iu_collection_soft_delete", named)
+
+
+def restore(
+    connection: Connection | _call.Recorder,
+    *,
+    key: str,
+    reason: str,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> Disposed:
+    """Bring a soft-deleted collection back with its members. Calls ``fn_iu_collection_restore``.
+
+    Raises:
+        NotFoundError: IU003.
+        InvalidError: IU012, IU013, IU016, IU017.
+        GateClosedError: IU100, IU101.
+        ConflictError: IU203, IU213.
+
+    >>> collections.restore(connection, key="check", reason="it was none").changed
+    True
+    """
+    named = _check.arguments({"p_key": key, "p_reason": reason}, p_actor=actor, p_request_key=request_key)
+    return _call.one(connection, Disposed, "fn_iu_collection_restore", named)
 
 
 def _members(given: Iterable[NewMember]) -> str:

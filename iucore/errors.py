@@ -32,15 +32,15 @@ class IucoreError(Exception):
 
 
 class NotFoundError(IucoreError):
-    """IU001 to IU009: the named thing does not exist."""
+    """IU001 to IU009 and IU040 to IU049: the named thing does not exist."""
 
 
 class InvalidError(IucoreError):
-    """IU010 to IU099: the input breaks a rule; nothing was written."""
+    """The rest of IU0xx: the input breaks a rule; nothing was written."""
 
 
 class GateClosedError(IucoreError):
-    """IU1xx: a gate refuses."""
+    """IU1xx: a gate refuses; the detail says who closed it, when and why, the hint how to open it."""
 
 
 class ConflictError(IucoreError):
@@ -56,13 +56,15 @@ def class_for(sqlstate: str) -> type[IucoreError] | None:
 
     >>> class_for("IU202").__name__
     'ConflictError'
+    >>> class_for("IU040").__name__
+    'NotFoundError'
     >>> class_for("23505") is None
     True
     """
     if len(sqlstate) != 5 or not sqlstate.startswith("IU") or not sqlstate[2:].isdigit():
         return None
     number = int(sqlstate[2:])
-    if number < 10:
+    if number < 10 or 40 <= number < 50:
         return NotFoundError
     if number < 100:
         return InvalidError

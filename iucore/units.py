@@ -150,6 +150,22 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
+class Disposed:
+    """What a disposal or a restore made of a piece.
+
+    ``places`` counts its memberships that are affected. ``changed`` is False when the piece was so already.
+    """
+
+    unit_id: UUID
+    address: str
+    version: int
+    lifecycle: str
+    places: int
+    change_id: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Kind:
     """A registered kind of pieces."""
 
@@ -187,6 +203,7 @@ def create(
     Raises:
         NotFoundError: IU005.
         InvalidError: IU010, IU011, IU012, IU013, IU014, IU015, IU016, IU017, IU032.
+        GateClosedError: IU100.
         ConflictError: IU201, IU203.
 
     >>> leave = units.create(
@@ -223,6 +240,7 @@ def create_many(
     Raises:
         NotFoundError: IU005.
         InvalidError: IU010 to IU017, IU019, IU032; the detail names the piece by its ordinal.
+        GateClosedError: IU100.
         ConflictError: IU201, IU203.
 
     >>> born = units.create_many(
@@ -269,7 +287,8 @@ def edit(
     Raises:
         NotFoundError: IU001.
         InvalidError: IU011 to IU017.
-        ConflictError: IU202 when the piece has moved on since ``expected_version``; IU203.
+        GateClosedError: IU100.
+        ConflictError: IU202 when the piece has moved on since ``expected_version``; IU203, IU209.
 
     >>> units.edit(
     ...     connection, address="policies/leave", expected_version=1, body="Ask a day before.\\n", reason="shorter"
@@ -320,7 +339,8 @@ def clone(
     Raises:
         NotFoundError: IU001, IU002.
         InvalidError: IU010, IU011, IU012, IU013, IU016, IU017.
-        ConflictError: IU201, IU203.
+        GateClosedError: IU100.
+        ConflictError: IU201, IU203, IU209.
 
     >>> units.clone(
     ...     connection, source="policies/leave", version=1, address="policies/leave-de", reason="translation"
@@ -352,7 +372,8 @@ def set_lifecycle(
     Raises:
         NotFoundError: IU001.
         InvalidError: IU012, IU013, IU016, IU017, IU021.
-        ConflictError: IU202, IU203.
+        GateClosedError: IU100.
+        ConflictError: IU202, IU203, IU209.
 
     >>> units.set_lifecycle(
     ...     connection, address="policies/leave-de", expected_version=1, lifecycle="draft", reason="not checked yet"
@@ -370,6 +391,99 @@ def set_lifecycle(
         p_request_key=request_key,
     )
     return _call.one(connection, Piece, "fn_iu_lifecycle_set", named)
+
+
+def retire(
+    connection: Connection | _call.Recorder,
+    *,
+    address: str,
+    reason: str,
+    refuse_if_used: bool = False,
+    expected_version: int | None = None,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> Disposed:
+    """No new use of a piece: it stays where it stands, and validate flags it there. Calls ``fn_iu_retire``.
+
+    ``where_used`` is the preview. ``set_lifecycle`` takes a piece back into use.
+
+    Args:
+        connection: of the caller, who commits.
+        address: of the piece.
+        reason: why, in one line.
+        refuse_if_used: refuse while the piece stands in a collection.
+        expected_version: the version that the caller saw; None takes the head as it is.
+        actor: who claims to do this.
+        request_key: makes the call safe to repeat.
+
+    Raises:
+        NotFoundError: IU001.
+        InvalidError: IU012, IU013, IU016, IU017.
+        GateClosedError: IU100.
+        ConflictError: IU202, IU203, IU209, IU211.
+
+    >>> retired = units.retire(connection, address="policies/leave-de", reason="no longer in force")
+    >>> retired.lifecycle, retired.places, retired.changed
+    ('retired', 0, True)
+    >>> units.retire(connection, address="policies/leave-de", reason="twice").changed
+    False
+    """
+    named = _check.arguments(
+        {"p_address": address, "p_reason": reason, "p_refuse_if_used": refuse_if_used},
+        p_expected_version=expected_version,
+        p_actor=actor,
+        p_request_key=request_key,
+    )
+    return _call.one(connection, Disposed, "fn_iu_retire", named)
+
+
+def soft_delete(
+    connection: Connection | _call.Recorder,
+    *,
+    address: str,
+    reason: str,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> Disposed:
+    """Take a piece out of every render and every list of members, to be restored. Calls ``fn_iu_soft_delete``.
+
+    Nothing is removed: its versions, its memberships and what was rendered as of before stay.
+
+    Raises:
+        NotFoundError: IU001.
+        InvalidError: IU012, IU013, IU016, IU017.
+        GateClosedError: IU100.
+        ConflictError: IU203, IU209.
+
+    >>> deleted = units.soft_delete(connection, address="policies/leave-de", reason="made by mistake")
+    >>> deleted.lifecycle, deleted.changed
+    ('soft_deleted', True)
+    """
+    named = _check.arguments({"p_address": address, "p_reason": reason}, p_actor=actor, p_request_key=request_key)
+    return _call.one(connection, Disposed, "fn_iu_soft_delete", named)
+
+
+def restore(
+    connection: Connection | _call.Recorder,
+    *,
+    address: str,
+    reason: str,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> Disposed:
+    """Bring a soft-deleted piece back, with each membership at its old place. Calls ``fn_iu_restore``.
+
+    Raises:
+        NotFoundError: IU001.
+        InvalidError: IU012, IU013, IU016, IU017.
+        GateClosedError: IU100.
+        ConflictError: IU203, IU210.
+
+    >>> units.restore(connection, address="policies/leave-de", reason="it was none").lifecycle
+    'retired'
+    """
+    named = _check.arguments({"p_address": address, "p_reason": reason}, p_actor=actor, p_request_key=request_key)
+    return _call.one(connection, Disposed, "fn_iu_restore", named)
 
 
 def show(connection: Connection | _call.Recorder, *, address: str, version: int | None = None) -> PieceVersion:
@@ -496,6 +610,7 @@ def register_kind(
 
     Raises:
         InvalidError: IU011, IU012, IU013, IU016, IU017, IU029.
+        GateClosedError: IU100.
         ConflictError: IU203, IU206.
 
     >>> units.register_kind(

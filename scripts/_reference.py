@@ -1,4 +1,4 @@
-"""The reference, generated: functions and tables from the catalog, error codes, commands."""
+"""The reference, generated: functions and tables from the catalog, error codes, command line, operator commands."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from sqlalchemy import Connection, text
 
 from iucore import _target
+from iucore import commands as operator_commands
 from iucore.cli import main as cli
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -65,6 +66,7 @@ def pages(connection: Connection) -> dict[str, str]:
         "tables.md": tables(connection),
         "errors.md": errors(),
         "cli.md": commands(),
+        "commands.md": catalogue(),
     }
 
 
@@ -142,6 +144,48 @@ def commands() -> str:
         context.terminal_width = 100
         parts.append(f"## {path}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
+
+
+CATALOGUE = """# Operator commands
+
+One name for each thing that an operator does. `iucore cmd run NAME -p PARAMETER=VALUE ...` shows what it would change
+and writes nothing; with `--apply` it commits. `iucore cmd sql` prints the same call as a script for
+`psql -X -1 -v ON_ERROR_STOP=1`, and `iucore.commands.resolve` gives it to a program.
+
+- The prefix `dot_iu_` may be left out, and `-` stands for `_` too.
+- `-m REASON`, `--actor` and `--request-key` give the parameters `reason`, `actor` and `request_key`.
+- A parameter of the type text or json is read from a file with `@FILE`, from stdin with `@-`; `@@x` is the text `@x`.
+- A moment is one of ISO 8601; without a zone it is one of this machine's. In Python it is an aware datetime, and JSON
+  is a dict or a list.
+- A destructive command with `--apply` asks for the address on a terminal, and wants `--yes` elsewhere.
+- A name that is unknown (IU043) and a parameter that does not fit (IU036) are mistakes of usage: exit code 2.
+"""
+
+
+def catalogue() -> str:
+    """The operator commands, from their catalogue alone."""
+    parts = [NOTE, CATALOGUE, "| command | what it does | |\n|---|---|---|"]
+    for one in operator_commands.CATALOGUE:
+        kind = "destructive" if one.destructive else "writes" if one.writes else "reads"
+        parts[-1] += f"\n| [{one.name}](#{one.name}) | {one.purpose} | {kind} |"
+    parts[-1] += "\n"
+    for one in operator_commands.CATALOGUE:
+        fixed = "".join(f", `p_{name} => '{value}'`" for name, value in one.fixed.items())
+        events = f" Emits {', '.join(f'`{event}`' for event in one.events)}." if one.events else ""
+        kind = "Writes, and is destructive" if one.destructive else "Writes" if one.writes else "Reads"
+        parts.append(f"## {one.name}\n\n{one.purpose}\n")
+        parts.append(f"Calls `iucore.{one.function}`{fixed}. {kind}; takes `{one.role}`.{events}\n")
+        rows = "".join(f"\n| `{each.name}` | {each.type} | {taken(each)} | {each.help} |" for each in one.parameters)
+        parts.append(f"| parameter | type | | |\n|---|---|---|---|{rows}\n")
+        parts.append("```sh\n" + "\n".join(one.examples) + "\n```\n")
+    return "\n".join(parts)
+
+
+def taken(parameter: operator_commands.Parameter) -> str:
+    """Whether a parameter must be given, and what stands for it otherwise."""
+    if parameter.required:
+        return "required"
+    return "" if parameter.default is None else f"else `{parameter.default}`"
 
 
 def main() -> None:

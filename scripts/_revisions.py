@@ -75,7 +75,9 @@ class Tree:
         """
         present = self.present()
         names = dict.fromkeys(name for revision in self.revisions() for name in revision.listed)
-        return sorted((present[name] for name in names if name in present), key=lambda path: path.parent.name == "views")
+        return sorted(
+            (present[name] for name in names if name in present), key=lambda path: path.parent.name == "views"
+        )
 
     def hash_lines(self) -> dict[str, str]:
         """Path below alembic/ -> sha256, of every file that is in a revision now."""

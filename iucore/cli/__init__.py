@@ -21,7 +21,13 @@ _COMMANDS = {
     "collection": "Collections: files and workflows made of pieces.",
     "axis": "Axes: dimensions of metadata.",
     "render": "Render collections to their exact bytes.",
+    "gate": "Gates: switches that refuse.",
+    "event": "Events: what happened, and the types of it.",
+    "route": "Routes: where events go.",
     "inventory": "What the database must contain, and does.",
+    "proof": "Prove on the live database that the governed verbs work, and leave nothing.",
+    "pilot": "A small durable pilot, and its rollback.",
+    "cmd": "Operator commands: one line for each thing that an operator does.",
     "sql": "Print the governed SQL of a command instead of running it.",
     "completion": "Print the completion script of a shell.",
 }

@@ -170,6 +170,25 @@ def writes(function: Function) -> Function:
     return change_options(required=True)(decorated)  # type: ignore[return-value]
 
 
+def records(function: Function) -> Function:
+    """Add ``--record`` and the options of a change to a reading command; ``change`` is None where it only reads."""
+
+    def decorated(
+        *args: Any, record: bool, reason: str | None, actor: str | None, request_key: str | None, **kwargs: Any
+    ) -> Any:
+        if not record and (reason, actor, request_key) != (None, None, None):
+            raise click.UsageError("--reason, --actor and --request-key go with --record.")
+        if record and reason is None:
+            raise click.UsageError("--record needs -m REASON, in one line.")
+        change = Change(reason=reason, actor=actor, request_key=request_key) if record and reason is not None else None
+        return function(*args, change=change, **kwargs)
+
+    decorated.__doc__, decorated.__name__ = function.__doc__, function.__name__
+    decorated.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
+    flag = click.option("--record", is_flag=True, help="Write down that this was done, with an event; needs a reason.")
+    return flag(change_options(required=False)(decorated))  # type: ignore[return-value]
+
+
 def change_options(*, required: bool) -> Callable[[Function], Function]:
     """The options ``--reason``, ``--actor`` and ``--request-key``."""
 

@@ -50,6 +50,11 @@ class Context:
         if not self.quiet:
             click.echo(message, err=True)
 
+    def needs(self, role: str) -> None:
+        """Know which role a login needs for this way of running the command."""
+        if self.recorder is None:
+            self.role = role
+
     def target(self) -> Target:
         """The database, told on stderr when it is first asked for."""
         if self._target is None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FAILED, DIFFERENT, FORBIDDEN, CONFLICT, UNREACHABLE, INTERRUPTED = 1, 3, 4, 5, 6, 130
 
 READER, AUTHOR, OPERATOR, OWNER = "iucore_reader", "iucore_author", "iucore_operator", "iucore_owner"
+GATEKEEPER = "iucore_gatekeeper"
 
 _CONFLICTS = ("40001", "40P01", "55P03")
 _NO_SCHEMA = ("42883", "42P01", "3F000")

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from iucore.cli._context import Context
+from iucore.cli._errors import visible
 from iucore.errors import InvalidError
+
+if TYPE_CHECKING:
+    from iucore import collections, units
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -189,3 +193,41 @@ def number(value: str) -> int:
     if not 1 <= found < 2**63:
         raise click.BadParameter(f"{value!r} is not a number from 1 to {2**63 - 1}.")
     return found
+
+
+def yes_option(function: Function) -> Function:
+    """``--yes``, of a command that calls ``confirm``."""
+    return click.option("--yes", is_flag=True, help="Do not ask.")(function)
+
+
+def confirm(context: Context, address: str, yes: bool, *, collection: bool = False) -> None:
+    """Let a destructive verb go on with ``yes``, or when the address is typed on a terminal; elsewhere want ``--yes``.
+
+    On a terminal it first shows every collection in which the piece stands. With ``collection`` the address is the key
+    of one. Where the verb only becomes SQL there is nothing to confirm.
+    """
+    if yes or context.recorder is not None:
+        return
+    if not all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr)):
+        raise click.UsageError("There is no terminal to confirm on: add --yes.")
+    from iucore import collections, units
+
+    found: list[units.Standing] | list[collections.Standing]
+    if collection:
+        name, found = "key", context.read(collections.where_used, key=address)
+    else:
+        name, found = "address", context.read(units.where_used, address=address)
+    places = f"{len(found)} place{'' if len(found) == 1 else 's'}:" if found else "no collection."
+    _ask(f"{address} stands in {places}\n")
+    for place in found:
+        inside = "" if place.depth == 1 else " (inside another)"
+        pinned = "" if place.pinned_version is None else f" (pinned to version {place.pinned_version})"
+        _ask(f"  {place.kind} {place.key}{inside}{pinned}: {place.title}\n")
+    _ask(f"To go on, type the {name}: ")
+    # Not by click.prompt: where stdout is a pipe, it writes a space into it.
+    if sys.stdin.readline().strip() != address:
+        raise click.ClickException(f"That is not the {name}. Nothing was done.")
+
+
+def _ask(text: str) -> None:
+    click.echo(visible(text), nl=False, err=True)

@@ -23,16 +23,6 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a comparison with the inventory found."""
-
-    revision: str
-    matching: int
-    expected: int
-    differences: Sequence[Any]
-
-
 def write(data: bytes) -> None:
     """Exact bytes on stdout."""
     sys.stdout.buffer.write(data)

@@ -8,18 +8,20 @@ import click
 
 from iucore import collections
 from iucore.cli import _errors
-from iucore.cli._base import Change, Group, examples, pass_context, writes
+from iucore.cli._base import Change, Group, examples, pass_context, records, writes
 from iucore.cli._context import Context
 from iucore.cli._input import (
     GIVEN,
     as_of,
     as_of_option,
+    confirm,
     number,
     parse_json,
     place_of,
     place_options,
     read_text,
     transitions_of,
+    yes_option,
 )
 from iucore.cli._output import emit_one, emit_rows
 from iucore.errors import NotFoundError
@@ -270,14 +272,24 @@ def list_(context: Context, prefix: str, after: str, limit: int | None) -> None:
 
 
 @collection.command(
-    epilog=examples("iucore collection validate handbook.md", "iucore collection validate check --format json")
+    role=_errors.READER,
+    epilog=examples(
+        "iucore collection validate handbook.md",
+        "iucore collection validate check --format json",
+        'iucore collection validate handbook.md --record -m "before the release"',
+    ),
 )
 @click.argument("key")
+@records
 @click.pass_context
 @pass_context
-def validate(context: Context, ctx: click.Context, key: str) -> None:
+def validate(context: Context, ctx: click.Context, key: str, change: Change | None) -> None:
     """List what is wrong in the collection KEY. Exit code 3 when there are errors."""
-    found = context.call(collections.validate, key=key)
+    if change is None:
+        found = context.call(collections.validate, key=key)
+    else:
+        context.needs(_errors.AUTHOR)
+        found = context.call(collections.record_validation, key=key, **change)
     emit_rows(context, collections.Finding, found)
     errors = sum(finding.severity == "error" for finding in found)
     context.say(f"{errors} errors, {len(found) - errors} warnings")
@@ -318,3 +330,38 @@ def rebalance(context: Context, key: str, change: Change) -> None:
 def where_used(context: Context, key: str) -> None:
     """List the collections in which the collection KEY stands."""
     emit_rows(context, collections.Standing, context.call(collections.where_used, key=key))
+
+
+@collection.command(
+    role=_errors.OPERATOR,
+    epilog=examples(
+        'iucore collection delete handbook.md -m "made by mistake"',
+        'iucore collection delete handbook.md --yes -m "made by mistake"',
+    ),
+)
+@click.argument("key")
+@yes_option
+@writes
+@pass_context
+def delete(context: Context, key: str, yes: bool, change: Change) -> None:
+    """Take the collection KEY away; its pieces stay, and collection restore brings it back.
+
+    On a terminal it shows where the collection stands and asks for its key.
+    """
+    confirm(context, key, yes, collection=True)
+    emit_one(context, context.call(collections.soft_delete, key=key, **change))
+
+
+@collection.command(
+    role=_errors.OPERATOR,
+    epilog=examples(
+        'iucore collection restore handbook.md -m "it was none"',
+        'iucore collection restore handbook.md -m "it was none" --actor ann --format json',
+    ),
+)
+@click.argument("key")
+@writes
+@pass_context
+def restore(context: Context, key: str, change: Change) -> None:
+    """Bring the deleted collection KEY back, with its members."""
+    emit_one(context, context.call(collections.restore, key=key, **change))

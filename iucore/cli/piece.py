@@ -12,7 +12,7 @@ from iucore import units
 from iucore.cli._base import Change, Function, Group, examples, pass_context, writes
 from iucore.cli._context import Context, coloured
 from iucore.cli._errors import OPERATOR, visible
-from iucore.cli._input import body_of, body_options, number, parse_attributes
+from iucore.cli._input import body_of, body_options, confirm, number, parse_attributes, yes_option
 from iucore.cli._output import emit_one, emit_rows, write
 
 
@@ -256,3 +256,66 @@ def lifecycle(context: Context, address: str, lifecycle: str, expected_version: 
         context,
         context.call(units.set_lifecycle, address=address, expected_version=expected, lifecycle=lifecycle, **change),
     )
+
+
+@piece.command(
+    role=OPERATOR,
+    epilog=examples(
+        'iucore piece retire policies/leave -m "no longer in force"',
+        'iucore piece retire policies/leave --refuse-if-used --yes -m "no longer in force"',
+    ),
+)
+@click.argument("address")
+@click.option("--refuse-if-used", is_flag=True, help="Refuse while the piece stands in a collection.")
+@click.option("--expected-version", type=number, metavar="N", help="Refuse when the head is another version.")
+@yes_option
+@writes
+@pass_context
+def retire(
+    context: Context, address: str, refuse_if_used: bool, expected_version: int | None, yes: bool, change: Change
+) -> None:
+    """Retire the piece ADDRESS: no new use; it stays where it stands, and validate flags it there.
+
+    On a terminal it shows where the piece stands and asks for its address.
+    """
+    confirm(context, address, yes)
+    done = context.call(
+        units.retire, address=address, refuse_if_used=refuse_if_used, expected_version=expected_version, **change
+    )
+    emit_one(context, done)
+
+
+@piece.command(
+    role=OPERATOR,
+    epilog=examples(
+        'iucore piece delete policies/leave -m "made by mistake"',
+        'iucore piece delete policies/leave --yes -m "made by mistake"',
+    ),
+)
+@click.argument("address")
+@yes_option
+@writes
+@pass_context
+def delete(context: Context, address: str, yes: bool, change: Change) -> None:
+    """Take the piece ADDRESS out of every render and list of members; piece restore brings it back.
+
+    Nothing is removed: versions, memberships and history stay. On a terminal it shows where the piece stands and asks
+    for its address.
+    """
+    confirm(context, address, yes)
+    emit_one(context, context.call(units.soft_delete, address=address, **change))
+
+
+@piece.command(
+    role=OPERATOR,
+    epilog=examples(
+        'iucore piece restore policies/leave -m "it was none"',
+        'iucore piece restore policies/leave -m "it was none" --actor ann --format json',
+    ),
+)
+@click.argument("address")
+@writes
+@pass_context
+def restore(context: Context, address: str, change: Change) -> None:
+    """Bring the deleted piece ADDRESS back, with each membership at its old place."""
+    emit_one(context, context.call(units.restore, address=address, **change))

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from datetime import datetime
 from operator import attrgetter
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from iucore import collections
-from iucore.cli._base import Command, examples, pass_context
+from iucore.cli._base import Change, Command, examples, pass_context, records
 from iucore.cli._context import Context, pages
+from iucore.cli._errors import AUTHOR, READER
 from iucore.cli._input import GIVEN, as_of, as_of_option
 from iucore.cli._output import Progress, emit_one, write
 from iucore.errors import InvalidError, NotFoundError
@@ -20,14 +21,18 @@ from iucore.errors import InvalidError, NotFoundError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from iucore._call import Recorder
+
 
 @click.command(
     cls=Command,
+    role=READER,
     epilog=examples(
         "iucore render handbook.md",
         "iucore render handbook.md --as-of 2026-01-31T12:00:00Z -o handbook.md",
         "iucore render check --as mermaid",
         "iucore render --prefix docs --to out",
+        'iucore render handbook.md --record -m "sent to print" -o handbook.md',
     ),
 )
 @click.argument("key", required=False)
@@ -55,6 +60,7 @@ if TYPE_CHECKING:
     type=GIVEN,
     help="With --prefix: write each at its relative path below DIR, which is made.",
 )
+@records
 @pass_context
 def render(
     context: Context,
@@ -64,30 +70,53 @@ def render(
     form: str | None,
     prefix: str | None,
     directory: str | None,
+    change: Change | None,
 ) -> None:
     """Write the exact bytes of the collection KEY, or of every collection at or below --prefix."""
-    change, moment = _as_of(context, as_of)
+    if change is not None:
+        if key is None or (as_of, form, prefix, directory) != (None, None, None, None):
+            raise click.UsageError("--record is for the text of one KEY, as it is now.")
+        _record(context, key, output, change)
+        return
+    then, moment = _as_of(context, as_of)
     if key is None:
         if prefix is None or directory is None:
             raise click.UsageError("Give a KEY, or --prefix and --to.")
         if output is not None or form is not None:
             raise click.UsageError("--output and --as are for one KEY.")
-        _tree(context, prefix.rstrip("/") or prefix, Path(directory), change, moment)
+        _tree(context, prefix.rstrip("/") or prefix, Path(directory), then, moment)
     elif prefix is not None or directory is not None:
         raise click.UsageError("Give either a KEY, or --prefix and --to.")
     elif form is not None:
-        text = context.call(
-            collections.render_workflow, key=key, format=form, as_of_change=change, as_of=moment
-        ).encode()
+        text = context.call(collections.render_workflow, key=key, format=form, as_of_change=then, as_of=moment).encode()
         _put(output, [text])
     elif output in (None, "-") or context.recorder is not None:
-        write(context.call(collections.render, key=key, as_of_change=change, as_of=moment).encode())
+        write(context.call(collections.render, key=key, as_of_change=then, as_of=moment).encode())
     else:
         with context.transaction() as connection:
-            _put(output, _chunks(connection, key, change, moment))
+            _put(output, _chunks(connection, key, then, moment))
 
 
 _as_of = as_of
+
+
+def _record(context: Context, key: str, output: str | None, change: Change) -> None:
+    def verb(connection: Connection | Recorder, /, **given: Any) -> collections.RecordedRender:
+        done = collections.record_render(connection, **given)
+        if to_file:
+            # Before the commit: when the file cannot be written, nothing is recorded.
+            _put(output, [done.body.encode()])
+        return done
+
+    to_file = output not in (None, "-")
+    context.needs(AUTHOR)
+    done = context.call(verb, key=key, **change)
+    if not to_file:
+        # Behind the commit: whoever reads slowly would hold the collection.
+        write(done.body.encode())
+    context.say(
+        f"recorded as change {done.change_id}: {done.pieces} pieces, {done.byte_length} bytes, sha256 {done.sha256}"
+    )
 
 
 def _chunks(connection: Connection, key: str, change: int | None, moment: datetime | None) -> Iterator[bytes]:

@@ -178,7 +178,8 @@ def _copies(connection: psycopg.Connection, prefix: str, pieces: int) -> Side:
         "unit_content": "content_sha256, byte_length, body",
         "information_unit": "unit_id, address, kind, head_version, head_sha256, change_id",
         "unit_version": "unit_id, version, content_sha256, title, lifecycle, attributes, change_id",
-        "event_outbox": "id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id, actor",
+        "event_outbox": "id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id,"
+        " actor",
     }
 
     def side() -> float:

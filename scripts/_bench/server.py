@@ -152,7 +152,8 @@ class Database:
                     ).fetchall()
                 )
                 connection.execute(
-                    f"insert into beside.{table} ({columns}) overriding system value select {columns} from iucore.{table}"
+                    f"insert into beside.{table} ({columns}) overriding system value"
+                    f" select {columns} from iucore.{table}"
                 )
             for table, name, definition in connection.execute(
                 "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint"
@@ -175,8 +176,9 @@ class Database:
         """How many rows stand on one side only, apart from ids, numbers and moments."""
         query = """
             select e.event_type, e.event_subject_ref, e.aggregateid = u.unit_id::text, e.payload, e.delivery_lane,
-                e.actor, e.claimed_actor, u.address, u.kind, u.head_version, u.head_sha256, v.version, v.content_sha256, v.title, v.lifecycle,
-                v.attributes, c.byte_length, c.body, g.verb, g.subject, g.actor, g.claimed_actor, g.reason
+                e.actor, e.claimed_actor, u.address, u.kind, u.head_version, u.head_sha256, v.version,
+                v.content_sha256, v.title, v.lifecycle, v.attributes, c.byte_length, c.body, g.verb, g.subject, g.actor,
+                g.claimed_actor, g.reason
             from {0}.information_unit as u
             join {0}.unit_version as v on v.unit_id = u.unit_id and v.change_id = u.change_id
             join {0}.unit_content as c on c.content_sha256 = v.content_sha256

@@ -211,6 +211,41 @@ WRONG = {
         2,
         "--request-key needs --expected-version",
     ),
+    "delete without asking": (["piece", "delete", "one", "-m", "r"], 2, "no terminal to confirm on: add --yes"),
+    "retire without asking": (["piece", "retire", "one", "-m", "r"], 2, "no terminal to confirm on: add --yes"),
+    "delete a collection without asking": (["collection", "delete", "doc", "-m", "r"], 2, "add --yes"),
+    "delete nothing": (["piece", "delete", "nope", "--yes", "-m", "r"], 1, "IU001"),
+    "delete no collection": (["collection", "delete", "nope", "--yes", "-m", "r"], 1, "IU003"),
+    "delete without a reason": (["piece", "delete", "one", "--yes"], 2, "--reason"),
+    "retire what is used": (["piece", "retire", "one", "--refuse-if-used", "--yes", "-m", "r"], 5, "IU211"),
+    "retire another version": (["piece", "retire", "one", "--expected-version", "9", "--yes", "-m", "r"], 5, "IU202"),
+    "retire version 0": (["piece", "retire", "one", "--expected-version", "0", "--yes", "-m", "r"], 2, "not a number"),
+    "restore what is there": (["piece", "restore", "one", "-m", "r"], 5, "IU210"),
+    "restore a collection that is there": (["collection", "restore", "doc", "-m", "r"], 5, "IU213"),
+    "record without a reason": (["render", "doc", "--record"], 2, "--record needs -m REASON"),
+    "a reason without record": (["render", "doc", "-m", "r"], 2, "go with --record"),
+    "an actor without record": (["collection", "validate", "doc", "--actor", "ann"], 2, "go with --record"),
+    "record the past": (["render", "doc", "--as-of", "1", "--record", "-m", "r"], 2, "as it is now"),
+    "record a form": (["render", "doc", "--as", "json", "--record", "-m", "r"], 2, "as it is now"),
+    "record many": (["render", "--prefix", "doc", "--to", "out", "--record", "-m", "r"], 2, "as it is now"),
+    "record nothing": (["render", "--record", "-m", "r"], 2, "as it is now"),
+    "record into a missing folder": (["render", "doc", "-o", "nope/x", "--record", "-m", "r"], 1, "nope"),
+    "unknown gate": (["gate", "close", "nope", "-m", "r"], 1, "IU040"),
+    "history of an unknown gate": (["gate", "history", "nope"], 1, "IU040"),
+    "close without a reason": (["gate", "close", "master"], 2, "--reason"),
+    "close with an empty reason": (["gate", "close", "master", "-m", ""], 1, "IU016"),
+    "unknown route": (["route", "on", "nope", "-m", "r"], 1, "IU042"),
+    "a route of an unknown type": (["route", "register", "x", "--type", "x.y", "--title", "X", "-m", "r"], 1, "IU041"),
+    "bad route": (["route", "register", "X", "--type", "unit.edited", "--title", "X", "-m", "r"], 1, "IU034"),
+    "bad event type": (["event", "register", "paid", "--title", "P", "--lane", "delayed", "-m", "r"], 1, "IU034"),
+    "bad lane": (["event", "register", "a.b", "--title", "P", "--lane", "slow", "-m", "r"], 2, "--lane"),
+    "a lane that loses events": (
+        ["event", "register", "a.b", "--title", "P", "--lane", "immediate", "--delta", "-m", "r"],
+        1,
+        "IU035",
+    ),
+    "events of change x": (["event", "list", "--change", "x"], 2, "not a number"),
+    "events after no id": (["event", "list", "--after", "x"], 2, "--after"),
     "no url": (["--url", "", "kind", "list"], 2, "it is empty"),
     "no data": (["db", "status", "--data", ""], 2, "it is empty"),
     "no file": (["piece", "edit", "one", "--file", "", "-m", "r"], 2, "it is empty"),
@@ -418,6 +453,132 @@ def test_digits_that_look_like_a_day(run: Run) -> None:
         assert "read as" not in run("render", "doc", "--as-of", digits, code=1).stderr
 
 
+# --- disposals, gates, events, routes --------------------------------------------------------------------------------
+
+
+def test_disposals(run: Run) -> None:
+    for name in ("one", "two"):
+        make(run, name, f"{name}\n")
+    run("collection", "create", "doc", "--title", "D", "--piece", "one", "--piece", "two", "-m", "r")
+    deleted = objects(run("piece", "delete", "one", "--yes", "-m", "mistake", "--format", "json"))
+    assert (deleted["lifecycle"], deleted["places"]) == ("soft_deleted", 1)
+    assert run("render", "doc").stdout == "two\n"
+    assert "(IU209)" in run("piece", "delete", "one", "--yes", "-m", "r", code=5).stderr
+    edit = run("piece", "edit", "one", "--body", "x", "-m", "r", code=5).stderr
+    assert "(IU209)" in edit and "hint:" in edit
+    assert "soft_deleted" in run("collection", "validate", "doc").stdout
+    restored = objects(run("piece", "restore", "one", "-m", "back", "--format", "json"))
+    assert (restored["lifecycle"], restored["places"]) == ("active", 1)
+    assert run("render", "doc").stdout == "one\ntwo\n"
+    retired = objects(run("piece", "retire", "one", "--expected-version", "1", "--yes", "-m", "r", "--format", "json"))
+    assert (retired["lifecycle"], retired["version"], retired["places"]) == ("retired", 2, 1)
+    assert run("render", "doc").stdout == "one\ntwo\n"
+    assert "retired" in run("collection", "validate", "doc").stdout
+    assert "(IU208)" in run("collection", "add", "doc", "one", "-m", "r", code=5).stderr
+    run("collection", "create", "outer", "--title", "O", "-m", "r")
+    run("collection", "add", "outer", "doc", "--nested", "-m", "r")
+    assert "(IU214)" in run("collection", "delete", "doc", "--yes", "-m", "r", code=5).stderr
+    assert objects(run("collection", "delete", "outer", "--yes", "-m", "r", "--format", "json"))["changed"] is True
+    assert "(IU212)" in run("collection", "add", "outer", "two", "-m", "r", code=5).stderr
+    assert objects(run("collection", "restore", "outer", "-m", "r", "--format", "json"))["key"] == "outer"
+    assert run("render", "outer").stdout == "one\ntwo\n"
+
+
+def test_recorded_reads(run: Run, tmp_path: Path) -> None:
+    make(run, "one", AWKWARD)
+    run("collection", "create", "doc", "--title", "D", "--piece", "one", "--piece", "one", "-m", "r")
+    printed = run("render", "doc", "--record", "-m", "print", "--actor", "ann")
+    assert printed.stdout_bytes == (AWKWARD * 2).encode() and "recorded as change " in printed.stderr
+    run("render", "doc", "--record", "-m", "print", "-o", "doc.md", "--request-key", "k")
+    run("render", "doc", "--record", "-m", "print", "-o", "doc.md", "--request-key", "k")
+    assert (tmp_path / "doc.md").read_bytes() == (AWKWARD * 2).encode()
+    run("render", "doc", "--record", "-m", "print", "-o", "missing/doc.md", code=1)
+    validated = run("collection", "validate", "doc", "--record", "-m", "check", "--format", "json")
+    assert {each["code"] for each in objects(validated)} == {"duplicate"}
+    told = objects(run("event", "list", "--subject", "doc", "--format", "json"))
+    assert [each["event_type"] for each in told][-3:] == [
+        "collection.rendered",
+        "collection.rendered",
+        "collection.validated",
+    ], "what could not be written was not recorded"
+    assert told[-3]["claimed_actor"] == "ann"
+    renders = [each for each in told if each["event_type"] == "collection.rendered"]
+    assert len(renders) == 2, "a repeated request key is one render"
+    make(run, "step")
+    run("collection", "create", "w", "--kind", "workflow", "--title", "W", "--piece", "step", "-m", "r")
+    run("collection", "step", "w", "step", "--on", "x=nowhere", "-m", "r")
+    run("collection", "validate", "w", "--record", "-m", "check", code=3)
+    assert "collection.validated" in run("event", "list", "--subject", "w").stdout, "findings are recorded too"
+
+
+def test_gates(run: Run) -> None:
+    listed = objects(run("gate", "list", "--format", "json"))
+    assert [(each["gate"], each["is_open"]) for each in listed] == [
+        ("master", True),
+        ("composer", True),
+        ("delivery", False),
+    ]
+    make(run, "one")
+    closed = objects(run("gate", "close", "composer", "-m", "in print", "--actor", "ann", "--format", "json"))
+    assert (closed["gate"], closed["is_open"], closed["changed"]) == ("composer", False, True)
+    refused = run("collection", "create", "doc", "--title", "D", "-m", "r", code=1)
+    assert refused.stdout == "" and "(IU101)" in refused.stderr and "in print" in refused.stderr
+    assert "ann" in refused.stderr and "iucore gate open composer" in refused.stderr
+    make(run, "two")
+    run("gate", "close", "master", "-m", "audit")
+    told = run("piece", "edit", "one", "--body", "x", "-m", "r", code=1).stderr
+    assert "(IU100)" in told and "audit" in told and "hint:" in told
+    assert run("piece", "show", "one", "--body").stdout == "text\n"
+    assert objects(run("gate", "open", "master", "-m", "done", "--format", "json"))["is_open"] is True
+    run("gate", "open", "composer", "-m", "printed")
+    run("collection", "create", "doc", "--title", "D", "-m", "r")
+    past = objects(run("gate", "history", "--format", "json"))
+    assert [(each["gate"], each["is_open"]) for each in past] == [
+        ("composer", True),
+        ("master", True),
+        ("master", False),
+        ("composer", False),
+    ]
+    assert len(objects(run("gate", "history", "composer", "--format", "json"))) == 2
+
+
+def test_events(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_context, "PAGE", 2)
+    change = make(run, "one")["change_id"]
+    for number in range(4):
+        run("piece", "edit", "one", "--body", f"{number}", "-m", "r")
+    found = objects(run("event", "list", "--subject", "one", "--format", "json"))
+    assert [each["event_type"] for each in found] == ["unit.created", *["unit.edited"] * 4]
+    assert objects(run("event", "list", "--change", str(change), "--format", "json")) == found[:1]
+    edited = ["event", "list", "--type", "unit.edited", "--subject", "one", "--format", "jsonl"]
+    assert [json.loads(line) for line in run(*edited).stdout.splitlines()] == found[1:]
+    assert run(*edited, "--limit", "3").stdout.count("\n") == 3
+    assert run(*edited, "--after", found[2]["event_id"]).stdout.count("\n") == 2
+    assert run("event", "list", "--subject", "nope").stdout.count("\n") == 1
+    types = {each["event_type"]: each for each in objects(run("event", "types", "--format", "json"))}
+    assert types["unit.edited"]["is_delta"] is True and types["unit.created"]["delivery_lane"] == "immediate"
+    assert run("event", "check").stdout == "code\tsubject\tmessage\thint\n"
+    run("event", "register", "bill.paid", "--title", "Paid", "--lane", "delayed", "--delta", "-m", "r")
+    wrong = run("event", "check", "--format", "json", code=3)
+    assert [(each["code"], each["subject"]) for each in objects(wrong)] == [("no_route", "bill.paid")]
+    routed = run("route", "register", "ledger", "--type", "bill.paid", "--title", "L", "-m", "r", "--format", "json")
+    assert objects(routed)["execution_enabled"] is False
+    run("event", "check")
+    other = run("event", "register", "bill.paid", "--title", "Paid", "--lane", "immediate", "-m", "r", code=5).stderr
+    assert "(IU206)" in other
+
+
+def test_routes(run: Run) -> None:
+    listed = objects(run("route", "list", "--format", "json"))
+    assert len(listed) >= 8 and not any(each["execution_enabled"] for each in listed)
+    on = objects(run("route", "on", "unit.edited", "-m", "ready", "--format", "json"))
+    assert (on["execution_enabled"], on["changed"]) == (True, True)
+    assert objects(run("route", "on", "unit.edited", "-m", "again", "--format", "json"))["changed"] is False
+    enabled = [each for each in objects(run("route", "list", "--format", "json")) if each["execution_enabled"]]
+    assert [(each["route"], each["switched_change"]) for each in enabled] == [("unit.edited", on["change_id"])]
+    assert objects(run("route", "off", "unit.edited", "-m", "down", "--format", "json"))["execution_enabled"] is False
+
+
 # --- cut -------------------------------------------------------------------------------------------------------------
 
 
@@ -535,17 +696,27 @@ def test_inventory(run: Run, url: str) -> None:
     assert len(objects(run("inventory", "show", "--expected", "--revision", "0001", "--format", "json"))) < len(shown)
     run("inventory", "show", "--revision", "0001", code=2)
     number = len(shown)
-    assert run("inventory", "verify").stdout == f"{number}/{number}\n"
+    total, *kinds = run("inventory", "verify").stdout.splitlines()
+    assert total == f"{number}/{number}"
+    counted = {kind: ratio.split("/") for kind, ratio in (line.split("\t") for line in kinds)}
+    assert all(matching == expected for matching, expected in counted.values())
+    assert counted.pop("commands") == ["17", "17"]
+    assert sum(int(expected) for _, expected in counted.values()) == number
+    assert {"function", "view", "table", "index", "event_type", "route", "gate"} <= set(counted)
     with psycopg.connect(url.replace("+psycopg2", ""), autocommit=True) as connection:
         connection.execute("drop function iucore.fn_iu_list")
         connection.execute("comment on view iucore.v_piece is 'other'")
         connection.execute("create table iucore.extra (a int)")
     differing = run("inventory", "verify", code=3).stdout.splitlines()
     assert differing[0] == f"{number - 2}/{number}"
-    assert {line.split("\t")[0] for line in differing[1:]} == {"missing", "altered", "unexpected"}
+    assert {line.split("\t")[0] for line in differing if line.count("\t") == 2} == {"missing", "altered", "unexpected"}
     found = objects(run("inventory", "verify", "--format", "json", code=3))
     assert found["matching"] == number - 2 and {"kind", "object", "status"} == set(found["differences"][0])
     assert run("db", "verify", code=3).stdout.startswith(f"{number - 2}/{number}\n")
+    with psycopg.connect(url.replace("+psycopg2", ""), autocommit=True) as connection:
+        connection.execute("drop function iucore.fn_iu_retire")
+    lines = run("inventory", "verify", code=3).stdout.splitlines()
+    assert "commands\t16/17" in lines and "missing\tcommand\tdot_iu_retire_piece" in lines
 
 
 def test_db_sql_and_url(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -564,13 +735,30 @@ def test_roles(run: Run, login: Callable[[str | None], str]) -> None:
     assert run("--url", reader, "piece", "show", "one", "--body").stdout == "text\n"
     edit = ["piece", "edit", "one", "--body", "x", "-m", "r"]
     retire = ["piece", "lifecycle", "one", "retired", "-m", "r"]
+    close = ["gate", "close", "master", "-m", "r"]
     for role, line in (
         ("reader", ["piece", "list"]),
         ("reader", ["sql", *edit]),
         ("author", edit),
         ("author", ["collection", "create", "doc", "--title", "D", "-m", "r"]),
         ("author", ["axis", "refresh", "doc", "-m", "r"]),
+        ("reader", ["render", "doc"]),
+        ("reader", ["collection", "validate", "doc"]),
+        ("reader", ["gate", "list"]),
+        ("reader", ["event", "list"]),
+        ("author", ["render", "doc", "--record", "-m", "r"]),
+        ("author", ["collection", "validate", "doc", "--record", "-m", "r"]),
         ("operator", retire),
+        ("operator", ["piece", "retire", "one", "--yes", "-m", "r"]),
+        ("operator", ["piece", "delete", "one", "--yes", "-m", "r"]),
+        ("operator", ["piece", "restore", "one", "-m", "r"]),
+        ("operator", ["collection", "delete", "doc", "--yes", "-m", "r"]),
+        ("operator", ["collection", "restore", "doc", "-m", "r"]),
+        ("gatekeeper", close),
+        ("gatekeeper", ["gate", "open", "master", "-m", "r"]),
+        ("gatekeeper", ["route", "on", "unit.edited", "-m", "r"]),
+        ("gatekeeper", ["route", "register", "x", "--type", "unit.edited", "--title", "X", "-m", "r"]),
+        ("gatekeeper", ["event", "register", "a.b", "--title", "P", "--lane", "delayed", "-m", "r"]),
         ("operator", ["kind", "register", "faq", "--title", "FAQ", "--description", "An answer.", "-m", "r"]),
         ("operator", ["axis", "register", "a", "--title", "A", "--rule", "union", "-m", "r"]),
     ):
@@ -583,7 +771,12 @@ def test_roles(run: Run, login: Callable[[str | None], str]) -> None:
     author = login("iucore_author")
     run("--url", author, *edit)
     assert "iucore_operator" in run("--url", author, *retire, code=4).stderr
-    run("--url", login("iucore_operator"), *retire)
+    operator, gatekeeper = login("iucore_operator"), login("iucore_gatekeeper")
+    run("--url", operator, *retire)
+    assert "iucore_gatekeeper" in run("--url", operator, *close, code=4).stderr
+    run("--url", gatekeeper, *close)
+    run("--url", gatekeeper, "gate", "open", "master", "-m", "r")
+    assert "iucore_author" in run("--url", gatekeeper, *edit, "--expected-version", "1", code=4).stderr
 
 
 def test_both_drivers(run: Run, url: str) -> None:
@@ -633,6 +826,19 @@ SCRIPTS = {
     "collection add": "collection add doc one --first -m r",
     "collection validate": "collection validate doc",
     "axis register": "axis register topic --title Topic --rule union --value a -m r",
+    "piece retire": "piece retire two --refuse-if-used -m r",
+    "piece delete": "piece delete two -m r",
+    "piece restore": "piece restore two -m r",
+    "collection delete": "collection delete other -m r",
+    "collection restore": "collection restore other -m r",
+    "a recorded validation": "collection validate doc --record -m r",
+    "a recorded render": "render doc --record -m r",
+    "gate close": "gate close delivery -m r",
+    "gate list": "gate list",
+    "event register": "event register bill.paid --title Paid --lane delayed --delta -m r",
+    "event list": 'event list --subject "it\'s"',
+    "route register": "route register ledger --type bill.paid --title Ledger -m r",
+    "route on": "route on ledger -m r",
     "render": "render doc",
     "render to a file": "render doc -o file",
     "cut": "cut a.md --prefix docs -m r",
@@ -643,6 +849,8 @@ def test_sql_prints_what_runs(run: Run, url: str, tmp_path: Path, monkeypatch: p
     import shlex
 
     make(run, "one")
+    make(run, "two")
+    run("collection", "create", "other", "--title", "O", "-m", "r")
     run("collection", "create", "doc", "--title", "D", "--piece", "one", "-m", "r")
     (tmp_path / "a.md").write_text("# A\n\n## B\n\nit's %s :x\n")
     printed = {}
@@ -785,6 +993,89 @@ def test_reset_asks_on_a_terminal_and_wants_yes_elsewhere(tmp_path: Path) -> Non
     assert refused.returncode == 2 and b"--yes" in refused.stderr
     done = real("db", "reset", "--yes", env=env)
     assert done.returncode == 0 and b"nothing stands there" in done.stderr
+
+
+def answered(arguments: list[str], env: dict[str, str], answer: str) -> tuple[int, bytes, str]:
+    """Exit code, stdout and what is said on a terminal, where the answer is typed when the question stands there."""
+    import fcntl
+    import pty
+    import select
+    import termios
+
+    def on_its_terminal() -> None:
+        # Ctrl-C reaches those whose terminal it is. A run in the background ignores SIGINT, and children inherit that.
+        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    controller, terminal = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "iucore.cli", *arguments],
+        stdin=terminal,
+        stdout=subprocess.PIPE,
+        stderr=terminal,
+        env=env,
+        start_new_session=True,
+        preexec_fn=on_its_terminal,
+    )
+    os.close(terminal)
+    said = b""
+    while True:
+        if not select.select([controller], [], [], 60)[0]:
+            process.kill()
+            raise AssertionError(f"it waits: {said!r}")
+        try:
+            block = os.read(controller, 65536)
+        except OSError:  # Linux says EIO when the last writer has ended
+            break
+        if not block:
+            break
+        said += block
+        if answer and said.endswith((b"type the address: ", b"type the key: ")):
+            os.write(controller, answer.encode())
+            answer = ""
+    assert process.stdout is not None
+    printed = process.stdout.read()
+    process.stdout.close()
+    os.close(controller)
+    return process.wait(60), printed, said.decode()
+
+
+def test_disposals_show_the_places_and_ask_on_a_terminal(url: str, connection: Connection) -> None:
+    for name in ("a/one", "a/two"):
+        units.create(connection, address=name, kind="text", title="T", body="x\n", reason="r")
+    members: list[collections.NewMember] = [{"piece": "a/one", "version": 1}, {"piece": "a/one"}]
+    collections.create(connection, key="doc", kind="file", title="The doc", members=members, reason="r")
+    nested: list[collections.NewMember] = [{"collection": "doc"}]
+    collections.create(connection, key="outer", kind="file", title="Outer", members=nested, reason="r")
+    connection.commit()
+    env = environment(url)
+    delete = ["piece", "delete", "a/one", "-m", "r", "--format", "json"]
+    for wrong in ("a/two\n", "\n", "yes\n", "\x04"):
+        code, printed, said = answered(delete, env, wrong)
+        assert (code, printed) == (1, b""), said
+        assert "That is not the address. Nothing was done." in said
+    assert answered(delete, env, "\x03")[0] == 130
+    code, printed, said = answered(delete, env, "a/one\n")
+    assert code == 0 and json.loads(printed)["lifecycle"] == "soft_deleted", "stdout is data only"
+    assert (
+        said.replace("\r\n", "\n")
+        .partition("\n")[2]
+        .startswith(
+            "a/one stands in 3 places:\n"
+            "  file doc (pinned to version 1): The doc\n"
+            "  file doc: The doc\n"
+            "  file outer (inside another): Outer\n"
+            "To go on, type the address: "
+        )
+    )
+    code, _, said = answered(["-q", "piece", "retire", "a/two", "-m", "r"], env, "a/two\n")
+    assert code == 0 and said.startswith("a/two stands in no collection.\r\nTo go on, type the address: ")
+    code, _, said = answered(["collection", "delete", "outer", "-m", "r"], env, "outer\n")
+    assert code == 0 and "outer stands in no collection." in said
+    code, _, said = answered(["piece", "delete", "nope", "-m", "r"], env, "nope\n")
+    assert code == 1 and "(IU001)" in said and "type the address" not in said
+    code, _, said = answered(["piece", "delete", "a/two", "--yes", "-m", "r"], env, "")
+    assert code == 0 and "type the address" not in said
 
 
 @pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -35,6 +37,8 @@ def examples_of(command: click.Command) -> list[str]:
 def parsed(line: str) -> tuple[str, ...]:
     """The path of the command that the line names; fails where the line does not parse. Runs nothing."""
     arguments = shlex.split(line)
+    if "|" in arguments:
+        arguments = arguments[: arguments.index("|")]
     assert arguments.pop(0) == "iucore"
     command: click.Command = main
     context = main.make_context("iucore", arguments)
@@ -78,13 +82,28 @@ def test_list_of_commands_says_what_the_commands_say() -> None:
     assert all(line.endswith(".") for line in _COMMANDS.values())
 
 
+def test_hints_of_the_database_name_commands_that_exist() -> None:
+    named = {
+        tuple(found.split())
+        for path in (Path(__file__).resolve().parents[2] / "sql").rglob("*.sql")
+        for found in re.findall(r"\b(iucore (?:[a-z]+)(?: [a-z-]+)?)", path.read_text())
+        if found.split()[1] in _COMMANDS
+    }
+    assert len(named) > 10
+    assert {path for path in named if path not in COMMANDS and path[:2] not in LEAVES} == set()
+
+
 def test_governed_commands_of_the_issue_exist() -> None:
     wanted = {
         "db": "up down status url psql reset upgrade downgrade current verify sql",
-        "piece": "create edit clone show history diff where-used list lifecycle",
+        "piece": "create edit clone show history diff where-used list lifecycle retire delete restore",
         "kind": "list register",
-        "collection": "create add remove move pin unpin replace step show list validate history rebalance where-used",
+        "collection": "create add remove move pin unpin replace step show list validate history rebalance where-used"
+        " delete restore",
         "axis": "register list set show refresh",
+        "gate": "list open close history",
+        "event": "list types register check",
+        "route": "list register on off",
         "inventory": "show verify",
     }
     for group, names in wanted.items():

@@ -145,7 +145,9 @@ FILL: dict[str, str] = {
     """,
     "fn_iu_axis_set": "select iucore.fn_iu_axis_set('walk/a', 'walk', array['x'], p_reason => 'fill');",
     "fn_iu_axis_refresh": "select iucore.fn_iu_axis_refresh('walk/file', p_reason => 'fill');",
-    "fn_iu_gate_set": "select iucore.fn_iu_gate_set(g.gate, not g.is_open, 'fill') from iucore.gate as g where g.gate = 'delivery';",
+    "fn_iu_gate_set": """
+        select iucore.fn_iu_gate_set(g.gate, not g.is_open, 'fill') from iucore.gate as g where g.gate = 'delivery';
+    """,
     "fn_iu_event_type_register": """
         select iucore.fn_iu_event_type_register('walk.done', 'Walk', 'delayed', true, 'fill');
     """,

@@ -8,10 +8,17 @@ import importlib
 import pytest
 from sqlalchemy import Connection
 
-from iucore import axes, collections, units
+from iucore import axes, collections, events, gates, routes, units
 from iucore.textcode import cut
 
-CONCEPTS = {"units": units, "collections": collections, "axes": axes}
+CONCEPTS = {
+    "units": units,
+    "collections": collections,
+    "axes": axes,
+    "gates": gates,
+    "events": events,
+    "routes": routes,
+}
 PURE = ["_call", "_check", "_target", "errors", "inventory"]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 

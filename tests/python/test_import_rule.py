@@ -1,4 +1,4 @@
-"""DESIGN: cli -> textcode, operations -> concept modules -> _call -> errors; arrows point right only."""
+"""DESIGN: cli -> textcode, operations, commands -> concept modules -> _call -> errors; arrows point right only."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ LAYERS = {
     "units": 2,
     "collections": 2,
     "axes": 2,
+    "gates": 2,
+    "events": 2,
+    "routes": 2,
     "_target": 2,
     "textcode": 3,
     "operations": 3,
+    "commands": 3,
     "cli": 4,
 }
 

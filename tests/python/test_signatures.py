@@ -10,14 +10,15 @@ import typing
 import pytest
 from sqlalchemy import Connection
 
-from iucore import _call, axes, collections, units
+from iucore import _call, axes, collections, errors, events, gates, routes, units
 
-MODULES = (units, collections, axes)
+MODULES = (units, collections, axes, gates, events, routes)
 
 # Granted because other functions that run with the caller's rights, or views, call them. Not verbs.
 INTERNAL = {
     "fn_iu_as_of",
     "fn_iu_assert_render",
+    "fn_iu_collection_find",
     "fn_iu_collection_id",
     "fn_iu_collection_measure",
     "fn_iu_is_address",
@@ -29,6 +30,7 @@ INTERNAL = {
     "fn_iu_mermaid_text",
     "fn_iu_pieces_at",
     "fn_iu_refuse_content",
+    "fn_iu_refuse_deleted_collection",
     "fn_iu_refuse_unknown_piece",
     "fn_iu_standing_in",
     "fn_iu_text",  # for callers that hold bytes and no decoder
@@ -37,6 +39,17 @@ INTERNAL = {
     "fn_iu_uuid7",
     "fn_iu_workflow_reached",
     "fn_iu_workflow_ways",
+}
+
+# What a call is given for an argument that is not text.
+GIVEN = {
+    "expected_version": 1,
+    "pieces": [],
+    "values": ["a"],
+    "sha256": ["a"],
+    "open": True,
+    "enabled": False,
+    "delta": True,
 }
 
 CATALOG = """
@@ -97,12 +110,36 @@ def test_wrapper_equals_function(name: str, connection: Connection) -> None:
         assert shape is str and row["returns"] == "text"
 
 
+def codes(text: str) -> set[str]:
+    """The SQLSTATEs that a text names; ``IU010 to IU017`` are all of them."""
+    found = set(re.findall(r"IU\d{3}", text))
+    for first, last in re.findall(r"IU(\d{3}) to IU(\d{3})", text):
+        found |= {f"IU{number:03}" for number in range(int(first), int(last) + 1)}
+    return found
+
+
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_docstring_names_what_the_function_raises(name: str, connection: Connection) -> None:
+    source = connection.exec_driver_sql(
+        "select prosrc from pg_proc where pronamespace = 'iucore'::regnamespace"
+        f" and proname = '{called(WRAPPERS[name])}'"
+    ).scalar_one()
+    header = re.search(r"-- Raises: ((?:.*\n *--)*.*)", source)
+    documented = (WRAPPERS[name].__doc__ or "").partition("Raises:")[2]
+    assert codes(header[1] if header else "") - codes(documented) == set()
+    for code in codes(documented):
+        shape = errors.class_for(code)
+        assert shape is not None
+        line = re.search(rf" {shape.__name__}: [^:]*?{code}| {shape.__name__}: [^:]*? to ", documented)
+        assert line, f"{code} is a {shape.__name__}"
+
+
 def test_every_verb_is_wrapped(connection: Connection) -> None:
     granted = connection.exec_driver_sql(
         CATALOG
         + """ and exists (
             select from aclexplode(p.proacl) as a join pg_roles as r on r.oid = a.grantee
-            where r.rolname in ('iucore_reader', 'iucore_author', 'iucore_operator')
+            where r.rolname ^@ 'iucore_' and r.rolname <> 'iucore_owner'
         )"""
     ).mappings()
     names = {row["proname"] for row in granted}
@@ -117,9 +154,7 @@ def test_recorder_keeps_the_call_and_sends_nothing() -> None:
         given: dict[str, typing.Any] = {}
         for parameter in list(inspect.signature(wrapper).parameters.values())[1:]:
             if parameter.default is inspect.Parameter.empty:
-                given[parameter.name] = {"expected_version": 1, "pieces": [], "values": ["a"], "sha256": ["a"]}.get(
-                    parameter.name, "x"
-                )
+                given[parameter.name] = GIVEN.get(parameter.name, "x")
         with pytest.raises(_call.Recorded):
             wrapper(recorder, **given)
         assert recorder.calls[-1].function == called(wrapper), name

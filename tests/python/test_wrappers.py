@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 import iucore
-from iucore import _call, _check, axes, collections, errors, units
+from iucore import _call, _check, axes, collections, errors, events, gates, routes, units
 
 AWKWARD = "\ufeffé %s %% :name \\n {x} 'quote' \"double\" \u202e\r\nlone\rformfeed\x0ce\u0301 \U0001f600\t\x01\n"
 
@@ -176,6 +177,163 @@ def test_axes(either: Connection) -> None:
     assert axes.set_values(either, address="two", axis="topic", values=[], reason="r") == []
 
 
+def test_disposals(either: Connection) -> None:
+    for name in ("one", "two"):
+        piece(either, name, f"{name} {AWKWARD}")
+    members = [{"piece": "one"}, {"piece": "two", "version": 1}, {"piece": "one"}]
+    made = collections.create(either, key="doc", kind="file", title="D", members=members, reason="r")
+    before = collections.render(either, key="doc")
+    with pytest.raises(errors.ConflictError, match="IU211"), either.begin_nested():
+        units.retire(either, address="one", refuse_if_used=True, reason="r")
+    with pytest.raises(errors.ConflictError, match="IU202"), either.begin_nested():
+        units.retire(either, address="one", expected_version=2, reason="r")
+    retired = units.retire(either, address="one", expected_version=1, reason="r", request_key="k")
+    assert (retired.version, retired.lifecycle, retired.places, retired.changed) == (2, "retired", 2, True)
+    assert units.retire(either, address="one", expected_version=1, reason="r", request_key="k") == retired
+    assert not units.retire(either, address="one", reason="r").changed
+    assert {found.code for found in collections.validate(either, key="doc")} >= {"retired"}
+    with pytest.raises(errors.ConflictError, match="IU208"), either.begin_nested():
+        collections.add(either, key="doc", member="one", reason="r")
+    deleted = units.soft_delete(either, address="one", reason="r", actor="ann")
+    assert (deleted.unit_id, deleted.lifecycle, deleted.places) == (retired.unit_id, "soft_deleted", 2)
+    assert units.show(either, address="one").lifecycle == "soft_deleted"
+    assert collections.render(either, key="doc") == f"two {AWKWARD}"
+    assert collections.render(either, key="doc", as_of_change=made.change_id) == before
+    assert {found.code for found in collections.validate(either, key="doc")} >= {"soft_deleted"}
+    for refused in (
+        lambda: units.soft_delete(either, address="one", reason="r"),
+        lambda: units.edit(either, address="one", expected_version=2, body="x", reason="r"),
+        lambda: units.clone(either, source="one", address="copy", reason="r"),
+        lambda: collections.add(either, key="doc", member="one", reason="r"),
+    ):
+        with pytest.raises(errors.ConflictError, match="IU209"), either.begin_nested():
+            refused()
+    restored = units.restore(either, address="one", reason="r")
+    assert (restored.lifecycle, restored.places, restored.changed) == ("retired", 2, True)
+    assert collections.render(either, key="doc") == before
+    with pytest.raises(errors.ConflictError, match="IU210"), either.begin_nested():
+        units.restore(either, address="one", reason="r")
+
+    collections.create(either, key="outer", kind="file", title="O", members=[{"collection": "doc"}], reason="r")
+    with pytest.raises(errors.ConflictError, match="IU214"), either.begin_nested():
+        collections.soft_delete(either, key="doc", reason="r")
+    collections.remove(either, key="outer", member="doc", reason="r")
+    gone = collections.soft_delete(either, key="doc", reason="r")
+    assert (gone.collection_id, gone.key, gone.changed) == (made.collection_id, "doc", True)
+    with pytest.raises(errors.ConflictError, match="IU212"), either.begin_nested():
+        collections.add(either, key="doc", member="two", reason="r")
+    assert collections.restore(either, key="doc", reason="r").changed
+    with pytest.raises(errors.ConflictError, match="IU213"), either.begin_nested():
+        collections.restore(either, key="doc", reason="r")
+    assert collections.render(either, key="doc") == before
+
+
+def test_recorded_reads(either: Connection) -> None:
+    piece(either, "one", AWKWARD)
+    made = collections.create(either, key="doc", kind="file", title="D", members=[{"piece": "one"}] * 2, reason="r")
+    recorded = collections.record_render(either, key="doc", reason="print", request_key="k")
+    assert recorded.body == AWKWARD * 2 == collections.render(either, key="doc")
+    assert recorded.sha256 == hashlib.sha256(recorded.body.encode()).hexdigest()
+    assert (recorded.byte_length, recorded.pieces) == (len(recorded.body.encode()), 2)
+    assert recorded.head_change == made.change_id < recorded.change_id
+    assert collections.record_render(either, key="doc", reason="print", request_key="k") == recorded
+    found = collections.record_validation(either, key="doc", reason="check")
+    assert found == collections.validate(either, key="doc") and {each.code for each in found} == {"duplicate"}
+    told = [event.event_type for event in events.list_events(either, subject="doc")]
+    assert told[-2:] == ["collection.rendered", "collection.validated"]
+
+
+def test_gates(either: Connection) -> None:
+    assert all(gate.change_id is None and gate.changed_at is None for gate in gates.list_gates(either))
+    assert gates.history(either) == []
+    closed = gates.set_gate(either, gate="composer", open=False, reason="in print", actor="ann", request_key="k")
+    assert (closed.gate, closed.is_open, closed.changed) == ("composer", False, True)
+    assert (
+        gates.set_gate(either, gate="composer", open=False, reason="in print", actor="ann", request_key="k") == closed
+    )
+    assert not gates.set_gate(either, gate="composer", open=False, reason="again").changed
+    piece(either, "one")
+    with pytest.raises(errors.GateClosedError, match="IU101") as caught, either.begin_nested():
+        collections.create(either, key="doc", kind="file", title="D", reason="r")
+    assert "in print" in caught.value.detail and "ann" in caught.value.detail
+    assert "iucore gate open composer" in caught.value.hint
+    gates.set_gate(either, gate="master", open=False, reason="audit")
+    with pytest.raises(errors.GateClosedError, match="IU100"), either.begin_nested():
+        piece(either, "two")
+    with pytest.raises(errors.NotFoundError, match="IU040"), either.begin_nested():
+        gates.set_gate(either, gate="nope", open=True, reason="r")
+    gates.set_gate(either, gate="master", open=True, reason="done")
+    assert [(past.gate, past.is_open, past.reason) for past in gates.history(either)] == [
+        ("master", True, "done"),
+        ("master", False, "audit"),
+        ("composer", False, "in print"),
+    ]
+    assert [past.claimed_actor for past in gates.history(either, gate="composer")] == ["ann"]
+    with pytest.raises(errors.NotFoundError, match="IU040"), either.begin_nested():
+        gates.history(either, gate="nope")
+    by_name = {gate.gate: gate for gate in gates.list_gates(either)}
+    assert by_name["composer"].reason == "in print" and by_name["composer"].changed_at is not None
+    assert by_name["master"].is_open and not by_name["delivery"].is_open
+
+
+def test_events_and_routes(either: Connection) -> None:
+    assert events.check(either) == []
+    made = piece(either, "a/one", actor="ann")
+    units.edit(either, address="a/one", expected_version=1, body="x", reason="r")
+    told = events.list_events(either, subject="a/one")
+    assert [(event.event_type, event.delivery_lane) for event in told] == [
+        ("unit.created", "immediate"),
+        ("unit.edited", "delayed"),
+    ]
+    first = told[0]
+    assert isinstance(first.event_id, UUID) and first.created_at.tzinfo is not None
+    assert (first.aggregatetype, first.aggregateid) == ("unit", str(made.unit_id))
+    assert (first.change_id, first.claimed_actor) == (made.change_id, "ann") and isinstance(first.payload, dict)
+    assert events.list_events(either, change_id=made.change_id) == [first]
+    assert events.list_events(either, event_type="unit.edited", subject="a/one", limit=None) == told[1:]
+    assert events.list_events(either, subject="a/one", limit=1) == [first]
+    assert events.list_events(either, subject="a/one", after=first.event_id) == told[1:]
+    assert events.list_events(either, event_type="it's \\", after=uuid4()) == []
+
+    kind = events.register_type(
+        either, event_type="bill.paid", title="Paid", lane="delayed", delta=True, reason="r", request_key="k"
+    )
+    assert kind in events.list_types(either)
+    assert (
+        events.register_type(
+            either, event_type="bill.paid", title="Paid", lane="delayed", delta=True, reason="r", request_key="k"
+        )
+        == kind
+    )
+    wrong: list[tuple[dict[str, Any], str]] = [
+        ({"event_type": "Bill"}, "IU034"),
+        ({"event_type": "bill.due", "lane": "sometimes"}, "IU034"),
+        ({"event_type": "bill.due", "lane": "immediate"}, "IU035"),
+        ({"event_type": "bill.due", "delta": None}, "IU037"),
+        ({"event_type": "bill.paid", "delta": False}, "IU206"),
+    ]
+    for given, sqlstate in wrong:
+        whole = {"title": "Paid", "lane": "delayed", "delta": True, "reason": "r", **given}
+        with pytest.raises(errors.IucoreError) as caught, either.begin_nested():
+            events.register_type(either, **whole)
+        assert caught.value.sqlstate == sqlstate and caught.value.hint
+    assert [(found.code, found.subject) for found in events.check(either)] == [("no_route", "bill.paid")]
+    route = routes.register(either, route="bill.paid", event_type="bill.paid", title="Ledger", reason="r")
+    assert (route.delivery_lane, route.execution_enabled) == ("delayed", False)
+    assert events.check(either) == []
+    with pytest.raises(errors.NotFoundError, match="IU041"), either.begin_nested():
+        routes.register(either, route="x", event_type="nope.nope", title="X", reason="r")
+    with pytest.raises(errors.NotFoundError, match="IU042"), either.begin_nested():
+        routes.set_route(either, route="nope", enabled=True, reason="r")
+    on = routes.set_route(either, route="bill.paid", enabled=True, reason="ready")
+    assert (on.route, on.execution_enabled, on.changed) == ("bill.paid", True, True)
+    assert not routes.set_route(either, route="bill.paid", enabled=True, reason="ready").changed
+    listed = {each.route: each for each in routes.list_routes(either)}
+    assert (listed["bill.paid"].change_id, listed["bill.paid"].switched_change) == (route.change_id, on.change_id)
+    assert listed["unit.edited"].change_id is None and listed["unit.edited"].switched_change is None
+    assert {each.route for each in listed.values()} == {each.event_type for each in events.list_types(either)}
+
+
 def test_errors_keep_their_parts(either: Connection) -> None:
     with pytest.raises(errors.NotFoundError) as caught:
         units.show(either, address="nope")
@@ -275,6 +433,11 @@ def test_other_types_of_other_arguments() -> None:
         "^values 2 must be str": lambda: axes.set_values(recorder, address="a", axis="x", values=["a", 1], reason="r"),
         "^sha256 must be several": lambda: units.find_content(recorder, sha256="ab"),
         "^as_of must be datetime": lambda: collections.render(recorder, key="k", as_of="2026-01-01"),
+        "^open must be bool": lambda: gates.set_gate(recorder, gate="master", open="no", reason="r"),
+        "^enabled must be bool": lambda: routes.set_route(recorder, route="r", enabled=1, reason="r"),
+        "^refuse_if_used must be bool": lambda: units.retire(recorder, address="a", refuse_if_used=0, reason="r"),
+        "^change_id must be int": lambda: events.list_events(recorder, change_id=True),
+        "^after must be UUID": lambda: events.list_events(recorder, after="a/one"),
         "^piece 1, body must be str": lambda: units.create_many(recorder, pieces=[{"body": b"x"}], reason="r"),
     }.items():
         with pytest.raises(TypeError, match=match):
@@ -336,15 +499,21 @@ def test_scripts_say_the_same(either: Connection) -> None:
         piece(recorder, "a/it", body, attributes={"a\\": "b'\\\""})
     with pytest.raises(_call.Recorded):
         axes.register(recorder, axis="x", title="X", rule="union", values=["a\\'b", "c,d"], reason="r")
+    with pytest.raises(_call.Recorded):
+        events.list_events(recorder, subject="it's", after=uuid4())
+    with pytest.raises(_call.Recorded):
+        gates.set_gate(recorder, gate="delivery", open=True, reason="a\\'b")
     for call in recorder.calls:
         either.exec_driver_sql(call.script(), execution_options={"no_parameters": True})
     shown = units.show(either, address="a/it")
     assert shown.body == body and shown.attributes == {"a\\": "b'\\\""}
     assert axes.list_axes(either)[0].axis_values == ["a\\'b", "c,d"]
+    assert [(past.gate, past.is_open, past.reason) for past in gates.history(either)] == [("delivery", True, "a\\'b")]
 
 
 def test_package_exports() -> None:
     assert iucore.units is units and iucore.collections is collections and iucore.axes is axes
+    assert iucore.gates is gates and iucore.events is events and iucore.routes is routes
     assert set(iucore.__all__) <= set(dir(iucore))
     with pytest.raises(AttributeError):
         _ = iucore.nothing

@@ -23,7 +23,7 @@ as $$
 -- is rendered, and validating the collection says so; with p_refuse_if_used the call refuses while it stands anywhere.
 -- Returns the number of places in which it stands; fn_iu_where_used names them.
 -- Locks: the row of the piece; with p_refuse_if_used also against calls that are putting it somewhere.
--- Raises: IU001, IU016, IU017, IU100, IU202, IU203, IU209, IU211.
+-- Raises: IU001, IU016, IU017, IU038 (with p_refuse_if_used, above READ COMMITTED), IU100, IU202, IU203, IU209, IU211.
 declare
     v_put record;
     v_unit_id uuid;
@@ -32,6 +32,12 @@ declare
 begin
     -- A repeated call writes nothing and refuses nothing.
     if p_refuse_if_used and not exists (select from iucore.change as c where c.request_key = p_request_key) then
+        -- An older snapshot would overlook a place that was committed after it: putting a piece somewhere does not write it.
+        if current_setting('transaction_isolation') <> 'read committed' then
+            raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
+                detail = format('refuse if used, at %s', current_setting('transaction_isolation')),
+                hint = 'Ask in a transaction at READ COMMITTED: begin isolation level read committed;';
+        end if;
         select u.unit_id into v_unit_id from iucore.information_unit as u where u.address = p_address for update;
         select count(*), string_agg(distinct c.key, ', ' order by c.key) into v_places, v_keys
         from iucore.collection_member as m

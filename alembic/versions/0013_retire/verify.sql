@@ -12,7 +12,7 @@ begin
             ('199bdcc51ebc56e68a72cb7498189125', 'function', 'iucore.fn_iu_collection_create(text, text, text, text, json, text, text)'),
             ('1e5623c464f017c0ea80b00f3a2ca764', 'function', 'iucore.fn_iu_collection_replace(text, text, text, text, bigint, text, text)'),
             ('62cd69ca740aaeb1afed4cf87d79acbb', 'function', 'iucore.fn_iu_lifecycle_set(text, bigint, text, text, text, text)'),
-            ('2e7f50c21e30d9f16a6f163c25981830', 'function', 'iucore.fn_iu_retire(text, text, boolean, bigint, text, text)'),
+            ('a3bcdba86554d0135d219c71fd1629a8', 'function', 'iucore.fn_iu_retire(text, text, boolean, bigint, text, text)'),
             ('5dcd25ba6ba0fc5ae12179603e782af9', 'function', 'iucore.fn_iu_unit_usable(text, bigint)'),
             ('1787070a2e92493545c3f38bc60ffd59', 'function', 'iucore.fn_iu_version_put(text, bigint, text, text, text, jsonb, text, text, text, text, jsonb)')
     ),

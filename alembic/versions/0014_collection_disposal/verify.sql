@@ -77,7 +77,7 @@ begin
             ('58e60a58a4ea83d37457c4853debacb2', 'function', 'iucore.fn_iu_collection_soft_delete(text, text, text, text)'),
             ('374dc4bb82c602d5f30901f043b404d5', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb, boolean)'),
             ('53e00aa94621cdf084b014f73cf9a59c', 'function', 'iucore.fn_iu_refuse_deleted_collection(text, bigint)'),
-            ('e01bea173d36ef37b2e51cd4ff9f5450', 'function', 'iucore.fn_iu_retire(text, text, boolean, bigint, text, text)'),
+            ('3159b1491e4b8875386a0e9744b4267c', 'function', 'iucore.fn_iu_retire(text, text, boolean, bigint, text, text)'),
             ('db8f71891ef4235d5fb04d05eecb8615', 'function', 'iucore.fn_iu_standing_in(uuid, uuid)'),
             ('ef57e2e951bf8c640ea5a2ba768da8c7', 'index', 'iucore.pk_collection_deletion'),
             ('68c1b2bb56cb656e10e037600be51f2d', 'index', 'iucore.uq_collection_deletion_current'),
