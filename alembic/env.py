@@ -125,8 +125,8 @@ def configure(**options: Any) -> None:
     )
 
 
-# The version table stands in schema public, which from PostgreSQL 15 on is not open to everybody. Where it is, a table that
-# a stranger made beforehand would run the stranger's trigger with the rights of the migrating role.
+# The version table stands in schema public, which from PostgreSQL 15 on is not open to everybody. Where it is, a table
+# that a stranger made beforehand would run the stranger's trigger with the rights of the migrating role.
 ROOM = f"""do $iu_room$
 declare
     v_owner text;
@@ -141,8 +141,8 @@ begin
     if v_owner is not null then
         raise exception using errcode = 'IU902', message = 'the version table belongs to a role that may not migrate',
             detail = format('table: public.{VERSION_TABLE}, owner: %s', v_owner),
-            hint = format('Look who made it and why, with its triggers. Where it is yours: alter table public.{VERSION_TABLE} '
-                'owner to %I;', current_user);
+            hint = format('Look who made it and why, with its triggers. Where it is yours: '
+                'alter table public.{VERSION_TABLE} owner to %I;', current_user);
     end if;
     if to_regclass('public.{VERSION_TABLE}') is null and not (
         case when to_regnamespace('public') is null then false else has_schema_privilege('public', 'create') end

@@ -152,7 +152,7 @@ FILL: dict[str, str] = {
         select iucore.fn_iu_event_type_register('walk.done', 'Walk', 'delayed', true, 'fill');
     """,
     "fn_iu_route_register": "select iucore.fn_iu_route_register('walk', 'walk.done', 'Walk', 'fill');",
-    "fn_iu_route_set": "select iucore.fn_iu_route_set(r.route, not r.execution_enabled, 'fill') from iucore.route as r;",
+    "fn_iu_route_set": "select iucore.fn_iu_route_set(r.route, not r.execution_enabled, 'fill') from iucore.route r;",
     "fn_iu_soft_delete": "select iucore.fn_iu_soft_delete('walk/d', 'fill');",
     "fn_iu_retire": "select iucore.fn_iu_retire('walk/c', 'fill');",
     "fn_iu_collection_soft_delete": "select iucore.fn_iu_collection_soft_delete('walk/flow', 'fill');",
