@@ -10,10 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from iucore import axes, collections, errors, events, gates, routes, units
+    from iucore import axes, collections, commands, errors, events, gates, routes, units
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "axes", "collections", "errors", "events", "gates", "routes", "units"]
+__all__ = ["__version__", "axes", "collections", "commands", "errors", "events", "gates", "routes", "units"]
 
 
 def __getattr__(name: str) -> Any:

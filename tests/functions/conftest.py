@@ -8,8 +8,16 @@ from typing import Any
 
 import psycopg
 import pytest
+from event_laws import assert_events, events_asserted
 from functions_helpers import Database
 from pytest_postgresql.executors.noop import NoopExecutor
+
+
+@pytest.fixture(autouse=True)
+def events_hold(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test: no piece without event, no event without change."""
+    with events_asserted(request):
+        yield
 
 
 @pytest.fixture
@@ -34,6 +42,7 @@ def shared(admin: psycopg.Connection[Any], at_head: NoopExecutor) -> Iterator[Da
         database.file("f", "a", "b", "c")
         database.file("g")
         yield database
+        assert_events(connection)
     admin.execute(f"drop database {name} with (force)")
 
 

@@ -500,6 +500,7 @@ def test_validate_warns(abc: Database) -> None:
     assert ("warning", "retired", "a") not in findings(abc, "f")
 
 
+@pytest.mark.damages
 def test_validate_finds_damage(abc: Database) -> None:
     damage(abc, "update iucore.unit_content set body = 'X' where body = 'a'")
     assert findings(abc, "f") == [("error", "hash_mismatch", "a")]

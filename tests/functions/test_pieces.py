@@ -348,29 +348,54 @@ SCENE: dict[str, dict[str, Any]] = {
     "axis_register": {"axis": "risk", "title": "T", "rule": "highest", "values": ["low", "high"]},
     "axis_set": {"address": "a", "axis": "topic", "values": ["x", "y"]},
     "axis_refresh": {"key": "f"},
+    "gate_set": {"gate": "delivery", "open": True},
+    "event_type_register": {"event_type": "x.y", "title": "T", "lane": "delayed", "delta": True},
+    "route_register": {"route": "mine", "event_type": "unit.created", "title": "T"},
+    "route_set": {"route": "unit.created", "enabled": True},
+    "soft_delete": {"address": "c"},
+    "restore": {"address": "d"},
+    "retire": {"address": "b"},
+    "record_render": {"key": "f"},
+    "record_validation": {"key": "f"},
+    "collection_soft_delete": {"key": "w"},
+    "collection_restore": {"key": "x"},
 }
 
 
 def build_scene(db: Database) -> None:
-    for name in "abc":
+    for name in "abcd":
         db.piece(name, name)
     db.edit("b", "b2")
     db.file("f", {"piece": "a", "version": 1}, "b")
     db.file("w", "a", "b", kind="workflow")
     db.one("axis_register", axis="topic", title="Topic", rule="union")
     db.call("axis_set", address="b", axis="topic", values=["z"])
+    db.file("x", "a")
+    db.one("soft_delete", address="d")
+    db.one("collection_soft_delete", key="x")
 
 
 def move_on(db: Database) -> None:
     """Everything that the first call touched changes afterwards."""
-    for (address,) in db.query("select address from iucore.information_unit"):
+    for address, lifecycle in db.query("select address, lifecycle from iucore.v_piece"):
+        if lifecycle == "soft_deleted":
+            db.one("restore", address=address)
+        elif lifecycle == "retired":
+            head = db.value("select head_version from iucore.information_unit where address = %s", [address])
+            db.one("lifecycle_set", address=address, expected_version=head, lifecycle="active")
         db.edit(address, "later", title="Later")
         db.call("axis_set", address=address, axis="topic", values=["later"])
-    for (key,) in db.query("select key from iucore.collection"):
+    for key, state in db.query("select key, state from iucore.v_collection_status"):
+        if state == "soft_deleted":
+            db.one("collection_restore", key=key)
         for row in db.call("collection_members", key=key):
             db.one("collection_remove", key=key, member=f"@{row['member_id']}")
         db.add(key, "c")
         db.call("axis_refresh", key=key)
+    for (route,) in db.query("select route from iucore.route where execution_enabled"):
+        db.one("route_set", route=route, enabled=False)
+    for (gate,) in db.query("select gate from iucore.gate where is_open"):
+        db.one("gate_set", gate=gate, open=False)
 
 
 @pytest.mark.parametrize("verb", SCENE)
