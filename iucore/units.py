@@ -418,7 +418,7 @@ def retire(
 
     Raises:
         NotFoundError: IU001.
-        InvalidError: IU012, IU013, IU016, IU017.
+        InvalidError: IU012, IU013, IU016, IU017, IU038.
         GateClosedError: IU100.
         ConflictError: IU202, IU203, IU209, IU211.
 

@@ -8,13 +8,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
+from event_laws import events_asserted
 from hypothesis import HealthCheck, settings
 from pytest_postgresql import factories
+from servers import HOST, USER, Server, url_of
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
@@ -27,8 +28,6 @@ settings.register_profile(
 )
 settings.load_profile("iucore")
 
-HOST = "127.0.0.1"
-USER = "postgres"
 # Speed for throw-away data; the product never sets these.
 SETTINGS = {
     "fsync": "off",
@@ -80,23 +79,6 @@ def _use_server(config: pytest.Config) -> None:
     os.environ.pop("DATABASE_URL", None)
 
 
-def url_of(dbname: str, user: str = USER, driver: str = "postgresql+psycopg2") -> str:
-    """URL of a database on the test server; the password comes from PGPASSFILE."""
-    return f"{driver}://{user}@{HOST}:{os.environ['IUCORE_TEST_PORT']}/{dbname}"
-
-
-@dataclass(frozen=True)
-class Server:
-    """The test server."""
-
-    port: int
-    programs: Path
-
-    def url(self, dbname: str) -> str:
-        """URL of one of its databases."""
-        return url_of(dbname)
-
-
 @pytest.fixture(scope="session")
 def server() -> Server:
     """The server of this run."""
@@ -132,6 +114,13 @@ def _to_head(**connect: str) -> None:
 
 at_head = factories.postgresql_noproc(dbname="iucore_test", load=[_to_head])
 postgresql = factories.postgresql("at_head")
+
+
+@pytest.fixture(autouse=True)
+def events_hold(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test: no piece without event, no event without change."""
+    with events_asserted(request):
+        yield
 
 
 @pytest.fixture

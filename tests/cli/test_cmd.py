@@ -17,7 +17,7 @@ from typing import Any
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
-from conftest import HOST, USER, Server
+from servers import HOST, USER, Server
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 

@@ -8,14 +8,6 @@ from typing import Any
 import psycopg
 import pytest
 from concurrency_helpers import Session
-from event_laws import events_asserted
-
-
-@pytest.fixture(autouse=True)
-def events_hold(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After each test: no piece without event, no event without change."""
-    with events_asserted(request):
-        yield
 
 
 @pytest.fixture

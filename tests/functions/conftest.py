@@ -8,16 +8,9 @@ from typing import Any
 
 import psycopg
 import pytest
-from event_laws import assert_events, events_asserted
+from event_laws import assert_events
 from functions_helpers import Database
 from pytest_postgresql.executors.noop import NoopExecutor
-
-
-@pytest.fixture(autouse=True)
-def events_hold(request: pytest.FixtureRequest) -> Iterator[None]:
-    """After each test: no piece without event, no event without change."""
-    with events_asserted(request):
-        yield
 
 
 @pytest.fixture

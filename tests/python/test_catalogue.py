@@ -17,9 +17,9 @@ from typing import Any
 import psycopg
 import psycopg2
 import pytest
-from conftest import HOST, USER, Server
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from servers import HOST, USER, Server
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 

@@ -1,0 +1,27 @@
+"""Where the test server is, for fixtures and for tests that start programs of their own."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+USER = "postgres"
+
+
+def url_of(dbname: str, user: str = USER, driver: str = "postgresql+psycopg2") -> str:
+    """URL of a database on the test server; the password comes from PGPASSFILE."""
+    return f"{driver}://{user}@{HOST}:{os.environ['IUCORE_TEST_PORT']}/{dbname}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """The test server."""
+
+    port: int
+    programs: Path
+
+    def url(self, dbname: str) -> str:
+        """URL of one of its databases."""
+        return url_of(dbname)
