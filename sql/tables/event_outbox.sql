@@ -25,8 +25,10 @@ create unique index idx_event_outbox_idempotent on iucore.event_outbox (event_ty
     where delivery_lane = 'immediate';
 -- The events of a range of transactions, in the order of their ids.
 create index idx_event_outbox_window on iucore.event_outbox (xid, id);
--- The events of one collection.
-create index idx_event_outbox_collection on iucore.event_outbox (aggregateid, id) where aggregatetype = 'collection';
+-- What happened to one subject, in order.
+create index idx_event_outbox_subject on iucore.event_outbox (event_subject_ref, id);
+-- What one call said.
+create index idx_event_outbox_change on iucore.event_outbox (change_id);
 
 create trigger trg_event_outbox_append_only before update or delete or truncate on iucore.event_outbox
     for each statement execute function iucore.fn_iu_refuse_rewrite();

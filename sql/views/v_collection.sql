@@ -4,7 +4,15 @@ select
     c.key,
     c.kind,
     c.title,
-    (select count(*) from iucore.fn_iu_members_at(c.collection_id, null)) as members,
+    (
+        select count(*) from iucore.collection_member as m
+        where m.collection_id = c.collection_id and m.closed_change is null
+    ) - (
+        -- Those of soft-deleted pieces; from the few deletions, not from the members.
+        select count(*) from iucore.collection_member as m
+        join iucore.unit_deletion as d on d.unit_id = m.unit_id and d.restored_change is null
+        where m.collection_id = c.collection_id and m.closed_change is null
+    ) as members,
     c.change_id as created_change,
     c.head_change,
     g.changed_at

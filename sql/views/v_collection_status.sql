@@ -4,25 +4,31 @@ select
     c.key,
     c.kind,
     c.title,
-    (select count(*) from iucore.fn_iu_members_at(c.collection_id, null)) as members,
+    o.members - h.hidden as members,
     c.head_change,
     (
         select count(*) from iucore.event_outbox as e
-        where e.aggregatetype = 'collection' and e.aggregateid = c.collection_id::text
+        where e.aggregatetype = 'collection' and e.event_subject_ref = c.key
     ) as events,
     l.event_type as last_event_type,
     l.created_at as last_event_at,
     case when c.deleted_change is null then 'live' else 'soft_deleted' end as state,
-    (
-        select count(*) from iucore.collection_member as m
-        join iucore.information_unit as u on u.unit_id = m.unit_id
-        where m.collection_id = c.collection_id and m.closed_change is null and u.deleted_change is not null
-    ) as hidden
+    h.hidden
 from iucore.collection as c
+cross join lateral (
+    select count(*) as members from iucore.collection_member as m
+    where m.collection_id = c.collection_id and m.closed_change is null
+) as o
+-- From the few deletions, not from the members.
+cross join lateral (
+    select count(*) as hidden from iucore.collection_member as m
+    join iucore.unit_deletion as d on d.unit_id = m.unit_id and d.restored_change is null
+    where m.collection_id = c.collection_id and m.closed_change is null
+) as h
 left join lateral (
     select e.event_type, e.created_at
     from iucore.event_outbox as e
-    where e.aggregatetype = 'collection' and e.aggregateid = c.collection_id::text
+    where e.aggregatetype = 'collection' and e.event_subject_ref = c.key
     order by e.id desc
     limit 1
 ) as l on true;

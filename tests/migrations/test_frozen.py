@@ -80,7 +80,7 @@ def test_verify_names_every_object_of_the_revision(revision: Revision) -> None:
 
     text = (revision.folder / "verify.sql").read_text("utf-8")
     made = delta(revision.id)
-    assert made
+    assert made or revision.id == "0017", "0017 makes rows only"
     for item in made:
         assert f"'{item.fingerprint}', '{item.kind}', '{item.object}'" in text
 

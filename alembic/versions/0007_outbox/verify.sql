@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 79 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 80 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0007.
 do $iu_verify_0007$
 declare
@@ -72,8 +72,9 @@ begin
             ('cfb6d182118005abb8f67be6ab43de13', 'function', 'iucore.fn_iu_route_list()'),
             ('0374da814549e69491fd4f71f528ff7b', 'function', 'iucore.fn_iu_route_register(text, text, text, text, text, text)'),
             ('38be6dd8a2affdd1c055ee158eb4a92d', 'function', 'iucore.fn_iu_route_set(text, boolean, text, text, text)'),
-            ('e270579cfba9829ab5750c3927fbf458', 'index', 'iucore.idx_event_outbox_collection'),
+            ('a28b1b375ada223dbeabc47f2a7c0b77', 'index', 'iucore.idx_event_outbox_change'),
             ('9708e2d72cc4cf9865c2b05a3fddfa3b', 'index', 'iucore.idx_event_outbox_idempotent'),
+            ('b66494990b34dc310f5ed08bd415e4e3', 'index', 'iucore.idx_event_outbox_subject'),
             ('023bbe88997389a315b65429812c7323', 'index', 'iucore.idx_event_outbox_window'),
             ('cd4370782a1f1d5b4123056b06af3933', 'index', 'iucore.idx_route_type'),
             ('69aee68d7303e1ab28463ecba98f153c', 'index', 'iucore.pk_event_outbox'),

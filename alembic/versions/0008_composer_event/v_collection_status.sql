@@ -8,7 +8,7 @@ select
     c.head_change,
     (
         select count(*) from iucore.event_outbox as e
-        where e.aggregatetype = 'collection' and e.aggregateid = c.collection_id::text
+        where e.aggregatetype = 'collection' and e.event_subject_ref = c.key
     ) as events,
     l.event_type as last_event_type,
     l.created_at as last_event_at
@@ -16,7 +16,7 @@ from iucore.v_collection as c
 left join lateral (
     select e.event_type, e.created_at
     from iucore.event_outbox as e
-    where e.aggregatetype = 'collection' and e.aggregateid = c.collection_id::text
+    where e.aggregatetype = 'collection' and e.event_subject_ref = c.key
     order by e.id desc
     limit 1
 ) as l on true;

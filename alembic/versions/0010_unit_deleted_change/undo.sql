@@ -1,0 +1,1 @@
+alter table iucore.information_unit drop column deleted_change;

@@ -1,0 +1,7 @@
+-- The foreign keys below lock both tables. A call writes change first and collection after it: in another order this
+-- revision and a writer could wait for each other.
+do $$
+begin
+    lock table iucore.change, iucore.collection in share row exclusive mode;
+end
+$$;
