@@ -26,6 +26,7 @@ FILES = (
     "event_outbox.sql",
     "v_event.sql",
     "fn_iu_event_put.sql",
+    "fn_iu_is_reserved.sql",
     "fn_iu_event_type_register.sql",
     "fn_iu_event_type_list.sql",
     "fn_iu_route_register.sql",

@@ -26,6 +26,11 @@ begin
             hint = 'Name it as subject.what_happened, each a lower-case letter followed by a-z 0-9 _; the lane is immediate '
                 'or delayed.';
     end if;
+    if iucore.fn_iu_is_reserved(p_event_type) then
+        raise exception using errcode = 'IU034', message = 'name of an event type reserved',
+            detail = format('event type: %s', p_event_type),
+            hint = 'iucore names the events of this subject itself; begin with a subject of your own.';
+    end if;
     if p_delta is null then
         raise exception using errcode = 'IU037', message = 'state of a switch missing', detail = 'delta: null',
             hint = 'Say true when each event is a different change of its subject, false when it is a fact that happens once.';

@@ -425,7 +425,11 @@ def test_the_registries_refuse(db: Database) -> None:
         ("IU011", {"title": None}),
     ]:
         db.refuses(code, "route_register", **{**route, **change})
-    db.refuses("IU206", "route_register", **{**route, "route": "unit.edited"})
+    # What is registered under a subject of iucore would stop the upgrade that brings it.
+    db.refuses("IU034", "route_register", **{**route, "route": "unit.edited"})
+    db.refuses("IU034", "event_type_register", **{**good, "event_type": "collection.approved"})
+    db.one("route_register", **route)
+    db.refuses("IU206", "route_register", **{**route, "title": "Another"})
     db.refuses("IU042", "route_set", route="no", enabled=True)
     db.refuses("IU037", "route_set", route="unit.created", enabled=None)
 

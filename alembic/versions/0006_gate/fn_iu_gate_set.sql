@@ -23,15 +23,16 @@ begin
         raise exception using errcode = 'IU037', message = 'state of a switch missing', detail = 'open: null',
             hint = 'Give true to open the gate, false to close it.';
     end if;
-    -- Before the number of the change is drawn: the numbers of all switches follow their commits.
-    lock table iucore.gate in exclusive mode;
-    -- With the snapshot of a whole transaction a gate that was switched since ends this with 40001.
-    select g.is_open into v_gate from iucore.gate as g where g.gate = p_gate for update;
-    if not found then
+    -- Before the lock, which a mistyped name should not make everybody wait for. No gate ever goes away.
+    if not exists (select from iucore.gate as g where g.gate = p_gate) then
         raise exception using errcode = 'IU040', message = 'gate not found',
             detail = format('gate: %s', coalesce(quote_literal(left(p_gate, 80)), 'null')),
             hint = 'Use master, composer or delivery; list gates with fn_iu_gate_list (iucore gate list).';
     end if;
+    -- Before the number of the change is drawn: the numbers of all switches follow their commits.
+    lock table iucore.gate in exclusive mode;
+    -- With the snapshot of a whole transaction a gate that was switched since ends this with 40001.
+    select g.is_open into v_gate from iucore.gate as g where g.gate = p_gate for update;
     select o.* into v_change
     from iucore.fn_iu_change_open('gate_set', p_gate, p_reason, p_actor, p_request_key,
         case when p_request_key is not null then jsonb_build_array(p_gate, p_open) end) as o;

@@ -53,7 +53,7 @@ begin
             ('e20333e195e2989ea32fadef00b1238e', 'function', 'iucore.fn_iu_change_open(text, text, text, text, text, jsonb)'),
             ('789f744b30fe8d237b29a05dce60e19c', 'function', 'iucore.fn_iu_gate_history(text)'),
             ('5ceda563fda3d8dde0d8d3a5749605fd', 'function', 'iucore.fn_iu_gate_list()'),
-            ('25e31b2360a13d94a10b5e88f11383c7', 'function', 'iucore.fn_iu_gate_set(text, boolean, text, text, text)'),
+            ('462a33946c846a18a359e085197a6040', 'function', 'iucore.fn_iu_gate_set(text, boolean, text, text, text)'),
             ('8aaf04da8ec55a5a3228191bbaffb4d0', 'gate', 'composer'),
             ('d0d6b7c62cfcce1274baa7c40c89abeb', 'gate', 'delivery'),
             ('d06943d777326fb3b53bb77cb86b261e', 'gate', 'master'),

@@ -24,11 +24,16 @@ as $$
 declare
     v_change record;
     v_lane text;
+    v_enabled boolean;
 begin
     if p_route is null or p_route collate "C" !~ '^[a-z][a-z0-9_]{0,62}([.][a-z][a-z0-9_]{0,62})*$' then
         raise exception using errcode = 'IU034', message = 'name of a route invalid',
             detail = format('route: %s', coalesce(quote_literal(left(p_route, 140)), 'null')),
             hint = 'Use a lower-case letter followed by a-z 0-9 _, parts joined by dots.';
+    end if;
+    if iucore.fn_iu_is_reserved(p_route) then
+        raise exception using errcode = 'IU034', message = 'name of a route reserved', detail = format('route: %s', p_route),
+            hint = 'iucore names the routes of this subject itself; begin with a name of your own.';
     end if;
     perform iucore.fn_iu_assert_title(p_title);
     select t.delivery_lane into v_lane from iucore.event_type as t where t.event_type = p_event_type;
@@ -45,10 +50,12 @@ begin
         insert into iucore.route (route, event_type, delivery_lane, title, change_id)
         values (p_route, p_event_type, v_lane, p_title, v_change.change_id)
         on conflict on constraint pk_route do nothing;
-        perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, '{}');
+        select r.execution_enabled into v_enabled from iucore.route as r where r.route = p_route;
+        perform iucore.fn_iu_change_close(v_change.change_id, p_request_key, jsonb_build_object('enabled', v_enabled));
     end if;
     return query
-    select r.route, r.event_type, r.title, r.delivery_lane, r.execution_enabled, r.change_id
+    select r.route, r.event_type, r.title, r.delivery_lane,
+        coalesce((v_change.replayed ->> 'enabled')::boolean, v_enabled), r.change_id
     from iucore.route as r
     where r.route = p_route and r.event_type = p_event_type and r.title = p_title;
     if not found then

@@ -29,6 +29,7 @@ drop function iucore.fn_iu_route_set;
 drop function iucore.fn_iu_route_register;
 drop function iucore.fn_iu_event_type_list;
 drop function iucore.fn_iu_event_type_register;
+drop function iucore.fn_iu_is_reserved;
 drop function iucore.fn_iu_event_put;
 drop view iucore.v_event;
 drop table iucore.event_outbox;

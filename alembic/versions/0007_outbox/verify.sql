@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 80 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 81 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0007.
 do $iu_verify_0007$
 declare
@@ -66,11 +66,12 @@ begin
             ('d12e424d80c01ee4b1466110ac69a75f', 'function', 'iucore.fn_iu_event_list(text, text, bigint, uuid, bigint)'),
             ('8a40f9cb71f4dd8dd8cc6fa89d5e5f3c', 'function', 'iucore.fn_iu_event_put(text, text, bigint, text[], text[], jsonb[])'),
             ('35d24ba2e7b3f030073c553186ef6520', 'function', 'iucore.fn_iu_event_type_list()'),
-            ('9b3ef9e7371fab4420909f526d049b26', 'function', 'iucore.fn_iu_event_type_register(text, text, text, boolean, text, text, text)'),
+            ('4b2711caab9e2cfaf493561ac4e7e10e', 'function', 'iucore.fn_iu_event_type_register(text, text, text, boolean, text, text, text)'),
+            ('31eafb1b7feb2261f1233b06e6a54e58', 'function', 'iucore.fn_iu_is_reserved(text)'),
             ('5554498a5b908f213d253a6c051b5474', 'function', 'iucore.fn_iu_refuse_rewrite()'),
             ('852d82446a3f6a9aa11c4bffbdebf743', 'function', 'iucore.fn_iu_registry_check()'),
             ('cfb6d182118005abb8f67be6ab43de13', 'function', 'iucore.fn_iu_route_list()'),
-            ('0374da814549e69491fd4f71f528ff7b', 'function', 'iucore.fn_iu_route_register(text, text, text, text, text, text)'),
+            ('4922ad1adbb1a8debba24dcd567b6493', 'function', 'iucore.fn_iu_route_register(text, text, text, text, text, text)'),
             ('38be6dd8a2affdd1c055ee158eb4a92d', 'function', 'iucore.fn_iu_route_set(text, boolean, text, text, text)'),
             ('a28b1b375ada223dbeabc47f2a7c0b77', 'index', 'iucore.idx_event_outbox_change'),
             ('9708e2d72cc4cf9865c2b05a3fddfa3b', 'index', 'iucore.idx_event_outbox_idempotent'),
