@@ -65,6 +65,9 @@ def _literal(value: Any) -> str:
 
 # What a driver without a connection always quotes alike: see _quoted.
 _STEADY = re.compile(r"[^\\\x80-\U0010ffff]+")
+# What a terminal would take for a key or turn round when the script is pasted or read: control characters but the line
+# feed, and characters of format (bidi, zero width).
+_UNSEEN = re.compile(r"[\x01-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 
 
 def _quoted(text: str) -> str:
@@ -80,8 +83,9 @@ def _quoted(text: str) -> str:
         literal: bytes = QuotedString(run[0]).getquoted()
         return literal[1:-1].decode("ascii")
 
-    inner = _STEADY.sub(quoted, text.replace("\\", "\\\\"))
-    return f"E'{inner}'" if "\\" in text else f"'{inner}'"
+    escaped = _UNSEEN.sub(lambda one: f"\\u{ord(one[0]):04X}", text.replace("\\", "\\\\"))
+    inner = _STEADY.sub(quoted, escaped)
+    return f"E'{inner}'" if "\\" in escaped else f"'{inner}'"
 
 
 def translated(error: Exception) -> errors.IucoreError | None:

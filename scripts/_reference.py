@@ -127,6 +127,10 @@ def errors() -> str:
     return "\n".join(parts) + "\n"
 
 
+# click keeps the help option of a command as the first context asked for it.
+HELP = ["-h", "--help"]
+
+
 def walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
     """Every command with its full name."""
     yield context.command_path, command, context
@@ -134,13 +138,15 @@ def walk(command: click.Command, context: click.Context) -> Iterator[tuple[str, 
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None and not child.hidden:
-                yield from walk(child, click.Context(child, info_name=name, parent=context))
+                yield from walk(child, click.Context(child, info_name=name, parent=context, help_option_names=HELP))
 
 
 def commands() -> str:
     """Help of every command."""
     parts = [NOTE, "# Commands\n"]
-    for path, command, context in walk(cli, click.Context(cli, info_name="iucore", terminal_width=100)):
+    for path, command, context in walk(
+        cli, click.Context(cli, info_name="iucore", terminal_width=100, help_option_names=HELP)
+    ):
         context.terminal_width = 100
         parts.append(f"## {path}\n\n```\n{command.get_help(context)}\n```\n")
     return "\n".join(parts)
@@ -159,6 +165,8 @@ and writes nothing; with `--apply` it commits. `iucore cmd sql` prints the same 
   is a dict or a list.
 - A destructive command with `--apply` asks for the address on a terminal, and wants `--yes` elsewhere.
 - A name that is unknown (IU043) and a parameter that does not fit (IU036) are mistakes of usage: exit code 2.
+- A call that finds everything as it was asked for is recorded, and emits nothing.
+- Numbers of changes and members that a dry run shows are drawn anew with `--apply`.
 """
 
 

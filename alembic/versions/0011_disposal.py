@@ -9,7 +9,7 @@ Objects:
 Locks:
     SHARE ROW EXCLUSIVE on change, then on information_unit, for foreign keys: in the order of the writers.
 Loses (going back):
-    every deletion: pieces that were soft-deleted are seen again. Events stay.
+    every deletion: pieces that were soft-deleted are seen again. Events stay, and no event tells so.
 """
 
 from alembic import op

@@ -7,7 +7,7 @@ Objects:
 Locks:
     SHARE ROW EXCLUSIVE on change, then on collection, for foreign keys: in the order of the writers.
 Loses (going back):
-    every deletion: collections that were soft-deleted are seen again. Events stay.
+    every deletion: collections that were soft-deleted are seen again. Events stay, and no event tells so.
 """
 
 from alembic import op

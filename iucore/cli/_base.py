@@ -75,11 +75,16 @@ def _common() -> list[click.Parameter]:
     ]
 
 
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+
+
 class Command(click.Command):
     """A command with the common options."""
 
     def __init__(self, *args: Any, role: str | None = None, **kwargs: Any) -> None:
         """Add the common options behind the own ones; ``role``: what a login needs, unless it follows from them."""
+        # Not from the parent: click keeps the help option that the first caller's context gave.
+        kwargs.setdefault("context_settings", _SETTINGS)
         super().__init__(*args, **kwargs)
         self.role = role or (_errors.AUTHOR if any(one.name == "reason" for one in self.params) else _errors.READER)
         self.params += _common()
@@ -111,7 +116,7 @@ class Root(click.Group):
 
     def __init__(self, *args: Any, commands_of: Mapping[str, str], **kwargs: Any) -> None:
         """Take the names of the commands and a line about each; command ``x`` is ``x`` in ``iucore.cli.x``."""
-        kwargs.setdefault("context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110})
+        kwargs.setdefault("context_settings", _SETTINGS)
         super().__init__(*args, **kwargs)
         self.params += _common()
         self.commands_of = commands_of

@@ -36,6 +36,7 @@ class Context:
         self.debug = False
         self.quiet = False
         self.role = _errors.READER
+        self.committed = False
         self.recorder: Recorder | None = None
         self._target: Target | None = None
         self._connection: Connection | None = None
@@ -125,7 +126,9 @@ class Context:
         if self.recorder is not None:
             return verb(self.recorder, *args, **kwargs)
         with self.transaction() as connection:
-            return verb(connection, *args, **kwargs)
+            result = verb(connection, *args, **kwargs)
+        self.committed = self.role != _errors.READER
+        return result
 
     def pages(
         self,

@@ -64,6 +64,10 @@ def explain(error: Exception, context: Context) -> int:
     if isinstance(error, IucoreError):
         show(error.message, error.sqlstate, error.detail, error.hint)
         return CONFLICT if isinstance(error, ConflictError) else FAILED
+    if isinstance(error, OSError) and context.committed:
+        message = "the change is committed; only its output could not be written"
+        show(message, "", error.strerror or str(error), "Do not repeat it. What was done: iucore event list")
+        return FAILED
     if isinstance(error, OSError):
         name = "" if error.filename is None else str(error.filename)
         show(error.strerror or str(error), "", name, _FILES.get(error.errno or 0, ""))

@@ -51,7 +51,11 @@ def read_bytes(path: str) -> bytes:
     """The bytes of a file, or of stdin for ``-``."""
     from pathlib import Path
 
-    return sys.stdin.buffer.read() if path == "-" else Path(path).read_bytes()
+    if path != "-":
+        return Path(path).read_bytes()
+    if sys.stdin is None:
+        raise click.UsageError("stdin is closed: there is nothing to read.")
+    return sys.stdin.buffer.read()
 
 
 def read_text(path: str) -> str:
@@ -89,13 +93,20 @@ def parse_json(text: str, option: str, sqlstate: str, example: str) -> Any:
     def refuse(name: str) -> None:
         raise ValueError(f"JSON has no {name}")
 
+    def whole(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            raise ValueError(f"a name stands twice in one object: {next(n for n in names if names.count(n) > 1)}")
+        return found
+
     try:
-        return json.loads(text, parse_constant=refuse)
+        return json.loads(text.removeprefix("\ufeff"), parse_constant=refuse, object_pairs_hook=whole)
     except (ValueError, RecursionError) as error:
         raise InvalidError(
             f"{option} is not JSON",
             sqlstate=sqlstate,
-            detail=str(error),
+            detail="too deeply nested" if isinstance(error, RecursionError) else str(error),
             hint=f"Write JSON, such as {example}",
         ) from error
 
@@ -200,11 +211,12 @@ def yes_option(function: Function) -> Function:
     return click.option("--yes", is_flag=True, help="Do not ask.")(function)
 
 
-def confirm(context: Context, address: str, yes: bool, *, collection: bool = False) -> None:
+def confirm(context: Context, address: str, yes: bool, *, collection: bool = False, what: str = "") -> None:
     """Let a destructive verb go on with ``yes``, or when the address is typed on a terminal; elsewhere want ``--yes``.
 
     On a terminal it first shows every collection in which the piece stands. With ``collection`` the address is the key
-    of one. Where the verb only becomes SQL there is nothing to confirm.
+    of one; ``what`` says first what goes, where it is less than all places. Where the verb only becomes SQL there is
+    nothing to confirm.
     """
     if yes or context.recorder is not None:
         return
@@ -218,6 +230,7 @@ def confirm(context: Context, address: str, yes: bool, *, collection: bool = Fal
     else:
         name, found = "address", context.read(units.where_used, address=address)
     places = f"{len(found)} place{'' if len(found) == 1 else 's'}:" if found else "no collection."
+    _ask(f"{what}\n" if what else "")
     _ask(f"{address} stands in {places}\n")
     for place in found:
         inside = "" if place.depth == 1 else " (inside another)"

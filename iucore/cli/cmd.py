@@ -17,7 +17,7 @@ from iucore import commands
 from iucore.cli._base import Function, Group, change_options, examples, pass_context
 from iucore.cli._context import Context
 from iucore.cli._diff import shown, unified
-from iucore.cli._errors import visible
+from iucore.cli._errors import DIFFERENT, visible
 from iucore.cli._input import confirm, parse_json, read_text, yes_option
 from iucore.cli._output import emit_one, emit_rows, write
 from iucore.errors import InvalidError, NotFoundError
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 # How many events are told; JSON has them all.
 _EVENTS = 20
+_DIFF_LINES = 400
 _JSON = '\'{"owner": "hr"}\' (in single quotes)'
 
 
@@ -194,7 +195,8 @@ def run(context: Context, /, name: str, pairs: tuple[str, ...], apply: bool, yes
     that become different. In tsv and csv stdout has only the returned rows, and stderr the rest; in json and jsonl all
     is one object. A command that only reads just runs.
 
-    A destructive command with --apply asks for the address on a terminal, and wants --yes elsewhere.
+    A destructive command with --apply asks for the address on a terminal, and wants --yes elsewhere. Numbers that a dry
+    run shows (of changes and members) are drawn anew by --apply. Exit code 3 when dot_iu_validate finds an error.
     """
     governed = _resolved(name, pairs, change)
     command = governed.command
@@ -208,6 +210,8 @@ def run(context: Context, /, name: str, pairs: tuple[str, ...], apply: bool, yes
         _confirm(context, governed, yes)
     effects = _observed(context, governed, apply)
     _tell(context, governed, effects, apply)
+    if command.function == "fn_iu_record_validation" and any(row[0] == "error" for row in effects.rows):
+        raise click.exceptions.Exit(DIFFERENT)
 
 
 def _fetched(connection: Connection, governed: commands.GovernedSQL) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -228,6 +232,7 @@ def _observed(context: Context, governed: commands.GovernedSQL, apply: bool) -> 
         observed = effects.observe(context.connection(), governed.call, piece=piece, collection=collection)
         if not apply:
             transaction.rollback()
+    context.committed = apply
     return observed
 
 
@@ -237,11 +242,13 @@ def _confirm(context: Context, governed: commands.GovernedSQL, yes: bool) -> Non
 
     given = governed.parameters
     address, is_collection = given.get("member", given.get("address")), False
+    what = ""
     if "member" in given and not yes:
         for one in context.read(collections.members, key=given["key"]):
             if given["member"] in (one.address, f"@{one.member_id}"):
                 address, is_collection = one.address, one.member_kind == "collection"
-    confirm(context, address, yes, collection=is_collection)
+                what = f"This takes member @{one.member_id} ({address}) out of {given['key']}, and out of nothing else."
+    confirm(context, address, yes, collection=is_collection, what=what)
 
 
 # --- what is told ----------------------------------------------------------------------------------------------------
@@ -316,9 +323,12 @@ def _summary(effects: Effects, diffs: list[_Diff], stream: Any) -> str:
     told = "".join(f"{visible(line)}\n" for line in lines)
     for diff in diffs:
         if diff.diff:
-            told += shown(split_lines(diff.diff), stream)
+            parts = split_lines(diff.diff)
+            told += shown(parts[:_DIFF_LINES], stream)
+            if len(parts) > _DIFF_LINES:
+                told += f"and {len(parts) - _DIFF_LINES} more lines; --format json has them all\n"
         else:
-            told += f"render of {diff.key}: {visible(diff.note or 'as it was')}\n"
+            told += f"render of {diff.key}: {visible(diff.note or 'no different')}\n"
     if effects.more_renders:
         told += f"and {effects.more_renders} more collections, not looked at\n"
     return told
@@ -350,7 +360,7 @@ def _given(command: commands.Command, pairs: tuple[str, ...], change: Mapping[st
     for pair in [*pairs, *(f"{key}={value}" for key, value in change.items() if value is not None)]:
         key, sign, value = pair.partition("=")
         key = key.replace("-", "_")
-        if not sign:
+        if not sign or not key:
             raise click.UsageError(f"-p {pair}: write NAME=VALUE.")
         if key in texts:
             raise click.UsageError(f"{key} is given twice.")
@@ -390,7 +400,7 @@ def _read(key: str, text: str) -> str:
         return text
     try:
         return read_text(text[1:])
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise click.UsageError(f"-p {key}={text}: there is no such file. For the text itself write @{text}") from None
 
 

@@ -100,8 +100,8 @@ def governance(bench: Bench) -> Iterator[Line]:
                 "governance",
                 f"birth, 1 client, without {' and '.join(names)}",
                 "the same without",
-                _births(_CREATE, "whole", bench.sizes.births, [ours], pool),
-                _births(_CREATE, "part", bench.sizes.births, [theirs], pool),
+                _births(_CREATE, "birth", bench.sizes.births, [ours], pool),
+                _births(_CREATE, "birth", bench.sizes.births, [theirs], pool),
                 rounds=bench.sizes.rounds,
                 units=bench.sizes.births,
             )

@@ -2,7 +2,8 @@ create or replace view iucore.v_composer_event as
 select
     e.id as event_id,
     e.event_type,
-    e.aggregateid::uuid as collection_id,
+    -- Not the cast alone: the planner may compare it before it has left out the subjects whose id is no UUID.
+    case when e.aggregatetype = 'collection' then e.aggregateid::uuid end as collection_id,
     e.event_subject_ref as key,
     e.payload,
     e.delivery_lane,

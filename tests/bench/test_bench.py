@@ -46,6 +46,10 @@ def bench(url: str, tmp_path: Path) -> Bench:
 def test_every_job_gives_whole_lines(bench: Bench):
     lines = []
     for name, job in JOBS.items():
+        if name == "governance":  # needs two databases
+            with pytest.raises(harness.Skipped):
+                list(job(bench))
+            continue
         made = list(job(bench))
         assert made, name
         lines += made

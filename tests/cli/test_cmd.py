@@ -618,3 +618,53 @@ if __name__ == "__main__":
     GOLDEN.mkdir(exist_ok=True)
     for scenario, values in SCENARIO.items():
         (GOLDEN / f"dot_iu_{scenario}.sql").write_bytes(commands.resolve(scenario, **values).script.encode())
+
+
+def test_what_was_committed_is_not_called_failed(url: str, tmp_path: Path) -> None:
+    """The output may fail after the commit: to repeat the command would do it twice."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    environment = os.environ | {"IUCORE_DATABASE_URL": url}
+    line = [sys.executable, "-m", "iucore.cli", "cmd", "run", "create_piece", "--apply", "-m", "r"]
+    given = ["-p", "address=a", "-p", "kind=text", "-p", "title=T", "-p", "body=x"]
+    with full.open("w") as stdout:
+        done = subprocess.run(
+            [*line, *given],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            cwd=tmp_path,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "is committed" in done.stderr and "Do not repeat it" in done.stderr
+    with psycopg.connect(url.replace("+psycopg2", "")) as connection:
+        assert connection.execute("select count(*) from iucore.information_unit").fetchall() == [(1,)]
+
+
+def test_a_script_has_no_character_that_a_terminal_would_take(run: Run) -> None:
+    body = "a\tb\r\nc \x01 \u202e \ufeff € end"
+    script = run(
+        *("cmd", "sql", "create_piece", "-p", "address=a", "-p", "kind=text", "-p", "title=T", "-m", "r"),
+        *("-p", f"body={body}"),
+    ).stdout
+    assert "E'a\\u0009b\\u000D\nc \\u0001 \\u202E \\uFEFF € end'" in script
+    assert not set(script) & set("\t\r\x01\u202e\ufeff")
+
+
+def test_validate_with_an_error_ends_with_3(run: Run, url: str) -> None:
+    with psycopg.connect(url.replace("+psycopg2", "")) as connection:
+        connection.execute("select iucore.fn_iu_create('a', 'step', 'A', 'a', 'r')")
+        connection.execute(
+            "select iucore.fn_iu_collection_create('w', 'workflow', 'W', 'r',"
+            """ '[{"piece": "a", "transitions": [{"on": "ok", "to": "nowhere"}]}]')"""
+        )
+    assert "goto_nowhere" in run("cmd", "run", "validate", "-p", "key=w", "-m", "r", code=3).stdout
+
+
+def test_a_name_that_stands_twice_loses_nothing(run: Run) -> None:
+    twice = '[{"piece": "a", "piece": "b"}]'
+    told = run("cmd", "run", "create_file", "-p", "key=f", "-p", "title=T", "-p", f"members={twice}", "-m", "r", code=2)
+    assert "stands twice in one object: piece" in told.stderr

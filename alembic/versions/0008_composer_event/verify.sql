@@ -35,7 +35,7 @@ begin
             ('7b9d714621f2d8e951495536cd050cdd', 'function', 'iucore.fn_iu_composer_emit(text, uuid, text, bigint, jsonb[])'),
             ('9f82455e0338073b6ce657532d57756f', 'function', 'iucore.fn_iu_composer_open(text, text, text, text, text, jsonb, boolean)'),
             ('5284e93151c26ac782cdebc8a9553a8d', 'view', 'iucore.v_collection_status'),
-            ('7483e5898c20e090fd4b655e92a1b858', 'view', 'iucore.v_composer_event')
+            ('21c4e01b85fb74f74b75dc278117041d', 'view', 'iucore.v_composer_event')
     ),
 
     found as (

@@ -10,10 +10,10 @@
 -- digest: sha256 211bc5e8044f76c327b21b76f48f5af597eb6a76654c5971efe933d3051f5054
 begin;
 set local client_encoding = 'UTF8';
-select * from iucore.fn_iu_create(p_address => 'policies/leave', p_kind => 'policy', p_title => 'Leave: ''nghỉ phép''', p_body => E'# Leave
+select * from iucore.fn_iu_create(p_address => 'policies/leave', p_kind => 'policy', p_title => 'Leave: ''nghỉ phép''', p_body => E'# Leave\u000D
 
 Ask ''first''. \\n is no line end, \\
-\\q nor is $$ :name	
+\\q nor is $$ :name\u0009
   Người lao động 😀  
 ', p_reason => E'first \\ text', p_attributes => E'{"owner": "hr", "tags": ["a''b", "\\\\", "é"]}', p_actor => 'ann', p_request_key => 'scenario-1');
 commit;

@@ -6,10 +6,10 @@
 -- digest: sha256 2748b7684e61cf22e950a601c71fb7d31928353ade577d8870ad5520a94663e3
 begin;
 set local client_encoding = 'UTF8';
-select * from iucore.fn_iu_edit(p_address => 'policies/leave', p_expected_version => 1, p_reason => 'more', p_body => E'# Leave
+select * from iucore.fn_iu_edit(p_address => 'policies/leave', p_expected_version => 1, p_reason => 'more', p_body => E'# Leave\u000D
 
 Ask ''first''. \\n is no line end, \\
-\\q nor is $$ :name	
+\\q nor is $$ :name\u0009
   Người lao động 😀  
 -- end');
 commit;
