@@ -10,6 +10,11 @@ HOST = "127.0.0.1"
 USER = "postgres"
 
 
+def times(whole: int) -> int:
+    """How often a race is run or an example tried: a tenth on the further servers of one run (scripts/test)."""
+    return max(whole // 10, 4) if os.environ.get("IUCORE_TEST_BRIEF") else whole
+
+
 def url_of(dbname: str, user: str = USER, driver: str = "postgresql+psycopg2") -> str:
     """URL of a database on the test server; the password comes from PGPASSFILE."""
     return f"{driver}://{user}@{HOST}:{os.environ['IUCORE_TEST_PORT']}/{dbname}"

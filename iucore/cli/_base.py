@@ -155,13 +155,22 @@ class Root(click.Group):
             vars(error)["message"] = _errors.visible(error.message)
             raise
         except BrokenPipeError:
-            # Nobody reads any more; nothing may be flushed into the pipe at exit either.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _discard_output()
         except (KeyboardInterrupt, click.Abort):
             click.echo("\ninterrupted", err=True)
             ctx.exit(_errors.INTERRUPTED)
         except Exception as error:
-            ctx.exit(_errors.explain(error, context))
+            code = _errors.explain(error, context)
+            try:
+                sys.stdout.flush()
+            except OSError:
+                _discard_output()
+            ctx.exit(code)
+
+
+def _discard_output() -> None:
+    """What stdout could not take is not tried again at exit: Python would end with 120."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def writes(function: Function) -> Function:

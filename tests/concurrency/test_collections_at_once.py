@@ -10,9 +10,10 @@ from typing import Any
 import psycopg
 import pytest
 from concurrency_helpers import SERIALIZATION, Session, at_once, end_or_block, state_of, wait_until_blocked
+from servers import times
 
 Sessions = Callable[[int], list[Session]]
-RACES = 200
+RACES = times(200)
 
 
 def pieces(session: Session, *names: str) -> None:

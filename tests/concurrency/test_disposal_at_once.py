@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from concurrency_helpers import SERIALIZATION, Session, at_once, state_of, wait_until_blocked
+from servers import times
 
 Sessions = Callable[[int], list[Session]]
-RACES = 200
+RACES = times(200)
 ISOLATIONS = ["read committed", "repeatable read"]
 Call = tuple[str, dict[str, Any]]
 

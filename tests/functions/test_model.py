@@ -20,6 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from servers import times
 
 BODIES = st.sampled_from(["", "a", "b\r\n", "é", "e\u0301", "\ufeff", "x\n\n", "\r", "long " * 50])
 PLACES = st.sampled_from(["first", "last", "before", "after"])
@@ -508,7 +509,7 @@ def test_random_verbs_agree_with_the_model(db: Database, examples: int, steps: i
     run_state_machine_as_test(
         machine(db),
         settings=settings(
-            max_examples=examples,
+            max_examples=times(examples),
             stateful_step_count=steps,
             deadline=None,
             suppress_health_check=list(HealthCheck),
