@@ -517,7 +517,7 @@ def test_random_verbs_agree_with_the_model(db: Database, examples: int, steps: i
             database=None,
         ),
     )
-    if steps == 50:
+    if steps == 50 and times(examples) == examples:
         # Every verb of the machine did something.
         happened = {event for (event,) in db.query("select distinct event_type from iucore.event_outbox")}
         assert happened == {
