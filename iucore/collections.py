@@ -152,7 +152,11 @@ class RenderedPiece:
 
 @dataclass(frozen=True, slots=True)
 class RecordedRender:
-    """A render that was recorded: its text in ``body``, and the composition (``head_change``) that it shows."""
+    """A render that was recorded: its text in ``body``, and the composition (``head_change``) that it shows.
+
+    ``body`` is None where a call is repeated and the text of its first time cannot be rendered any more, since a change
+    with a lower number was committed later.
+    """
 
     key: str
     sha256: str
@@ -160,7 +164,7 @@ class RecordedRender:
     pieces: int
     head_change: int
     change_id: int
-    body: str
+    body: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,12 +100,21 @@ def render(
 _as_of = as_of
 
 
+def _text_of(done: collections.RecordedRender) -> bytes:
+    if done.body is None:
+        raise click.ClickException(
+            f"Change {done.change_id} recorded this render already, and its text (sha256 {done.sha256}) cannot be "
+            "rendered any more: a change with a lower number was committed later."
+        )
+    return done.body.encode()
+
+
 def _record(context: Context, key: str, output: str | None, change: Change) -> None:
     def verb(connection: Connection | Recorder, /, **given: Any) -> collections.RecordedRender:
         done = collections.record_render(connection, **given)
         if to_file:
             # Before the commit: when the file cannot be written, nothing is recorded.
-            _put(output, [done.body.encode()])
+            _put(output, [_text_of(done)])
         return done
 
     to_file = output not in (None, "-")
@@ -113,7 +122,7 @@ def _record(context: Context, key: str, output: str | None, change: Change) -> N
     done = context.call(verb, key=key, **change)
     if not to_file:
         # Behind the commit: whoever reads slowly would hold the collection.
-        write(done.body.encode())
+        write(_text_of(done))
     context.say(
         f"recorded as change {done.change_id}: {done.pieces} pieces, {done.byte_length} bytes, sha256 {done.sha256}"
     )
