@@ -105,6 +105,7 @@ class Context:
             connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
             yield connection
+        self.committed = self.role != _errors.READER
 
     def read(
         self,
@@ -113,8 +114,8 @@ class Context:
         **kwargs: Parameters.kwargs,
     ) -> Result:
         """Run a reading verb now, also where the command is only printed as SQL."""
-        with self.transaction() as connection:
-            return verb(connection, *args, **kwargs)
+        with self.connection().begin():
+            return verb(self.connection(), *args, **kwargs)
 
     def call(
         self,
@@ -126,9 +127,7 @@ class Context:
         if self.recorder is not None:
             return verb(self.recorder, *args, **kwargs)
         with self.transaction() as connection:
-            result = verb(connection, *args, **kwargs)
-        self.committed = self.role != _errors.READER
-        return result
+            return verb(connection, *args, **kwargs)
 
     def pages(
         self,

@@ -178,12 +178,16 @@ def as_of(context: Context, when: str | None) -> tuple[int | None, datetime | No
         if day := _day(when):
             context.say(f"read as change number {when}; for a moment write {day}")
         return min(int(when), 2**63 - 1), None
+    refusal = f"--as-of {when}: give the number of a change, or a moment in ISO 8601 such as 2026-01-31T12:00:00Z."
+    return None, parse_moment(when, refusal)
+
+
+def parse_moment(text: str, refusal: str) -> datetime:
+    """A moment; one without zone is one of this machine's."""
     try:
-        return None, datetime.fromisoformat(when).astimezone()
+        return datetime.fromisoformat(text).astimezone()
     except (ValueError, OverflowError):
-        raise click.UsageError(
-            f"--as-of {when}: give the number of a change, or a moment in ISO 8601 such as 2026-01-31T12:00:00Z."
-        ) from None
+        raise click.UsageError(refusal) from None
 
 
 def _day(digits: str) -> date | None:

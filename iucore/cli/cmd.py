@@ -8,7 +8,6 @@ import sys
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, make_dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,7 +17,7 @@ from iucore.cli._base import Function, Group, change_options, examples, pass_con
 from iucore.cli._context import Context
 from iucore.cli._diff import shown, unified
 from iucore.cli._errors import DIFFERENT, visible
-from iucore.cli._input import confirm, parse_json, read_text, yes_option
+from iucore.cli._input import confirm, parse_json, parse_moment, read_text, yes_option
 from iucore.cli._output import emit_one, emit_rows, write
 from iucore.errors import InvalidError, NotFoundError
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
 # How many events are told; JSON has them all.
 _EVENTS = 20
 _DIFF_LINES = 400
-_JSON = '\'{"owner": "hr"}\' (in single quotes)'
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,7 +385,7 @@ def _value(key: str, kind: commands.Type | None, text: str) -> Any:
                 raise click.UsageError(f"-p {key}={text}: true or false is wanted.")
             return text == "true"
         case "moment":
-            return _moment(key, text)
+            return parse_moment(text, f"-p {key}={text}: a moment in ISO 8601 is wanted, such as 2026-01-31T12:00:00Z.")
         case _:
             return text
 
@@ -402,13 +400,3 @@ def _read(key: str, text: str) -> str:
         return read_text(text[1:])
     except (FileNotFoundError, IsADirectoryError):
         raise click.UsageError(f"-p {key}={text}: there is no such file. For the text itself write @{text}") from None
-
-
-def _moment(key: str, text: str) -> datetime:
-    """A moment; one without zone is one of this machine's, as with --as-of."""
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError):
-        raise click.UsageError(
-            f"-p {key}={text}: a moment in ISO 8601 is wanted, such as 2026-01-31T12:00:00Z."
-        ) from None

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import sys
-from itertools import islice
 from operator import attrgetter
 
 import click
 
 from iucore import units
 from iucore.cli._base import Change, Function, Group, examples, pass_context, writes
-from iucore.cli._context import Context, coloured
-from iucore.cli._errors import OPERATOR, visible
+from iucore.cli._context import Context
+from iucore.cli._diff import shown, unified
+from iucore.cli._errors import OPERATOR
 from iucore.cli._input import body_of, body_options, confirm, number, parse_attributes, yes_option
 from iucore.cli._output import emit_one, emit_rows, write
 
@@ -176,37 +176,12 @@ def diff(context: Context, address: str, from_version: int | None, to_version: i
     if context.shape in ("json", "jsonl"):
         emit_one(context, both)
         return
-    terminal, colours = sys.stdout.isatty(), coloured(sys.stdout)
-    lines = _unified(both)
-    if terminal:
-        lines = [visible(line, keep="\t\n") for line in lines]
-    if colours:
-        lines = [_colour(line) for line in lines]
-    write("".join(lines).encode())
-
-
-def _unified(both: units.DiffInput) -> list[str]:
-    from difflib import unified_diff
-
-    from iucore.textcode.cut import split_lines
-
-    if both.from_version == both.to_version:
-        return []
-    old = f"{both.address} version {both.from_version}: {both.from_title}"
-    new = f"{both.address} version {both.to_version}: {both.to_title}"
-    # Also where the text is the same: then the title or something else of the piece changed.
-    lines = [f"--- {old}\n", f"+++ {new}\n"]
-    found = unified_diff(split_lines(both.from_body), split_lines(both.to_body), old, new)
-    for line in islice(found, 2, None):
-        ended = line.endswith(("\n", "\r"))
-        lines.append(line if ended else f"{line}\n\\ No newline at end of file\n")
-    return lines
-
-
-def _colour(line: str) -> str:
-    code = {"+": "32", "-": "31", "@": "36"}.get(line[0])
-    text = line.rstrip("\r\n")
-    return line if code is None else f"\x1b[{code}m{text}\x1b[0m{line[len(text) :]}"
+    if both.from_version != both.to_version:
+        old = f"{both.address} version {both.from_version}: {both.from_title}"
+        new = f"{both.address} version {both.to_version}: {both.to_title}"
+        # Also where the text is the same: then the title or something else of the piece changed.
+        lines = unified(old, new, both.from_body, both.to_body) or [f"--- {old}\n", f"+++ {new}\n"]
+        write(shown(lines, sys.stdout).encode())
 
 
 @piece.command(

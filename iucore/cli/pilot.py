@@ -26,6 +26,7 @@ def apply(context: Context) -> None:
     from iucore.operations import pilot as operation
 
     made, counts = operation.apply(context.connection())
+    context.committed = True
     emit_rows(context, operation.Counted, counts)
     context.say(f"live: {made.key}; next: iucore render {made.key}, iucore pilot status, iucore pilot rollback")
 
@@ -58,6 +59,7 @@ def rollback(context: Context) -> None:
     from iucore.operations import pilot as operation
 
     gone, counts = operation.rollback(context.connection())
+    context.committed = True
     emit_rows(context, operation.Counted, counts)
     if gone:
         context.say(f"disposed of: {', '.join(one.key for one in gone)}; next: iucore pilot apply")

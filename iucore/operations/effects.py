@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from iucore import _call, collections, units
+from iucore import _call, collections, events, units
 from iucore.errors import IucoreError
 
 if TYPE_CHECKING:
@@ -175,8 +175,7 @@ def _changes(connection: Connection, change_ids: list[int], subjects: set[str]) 
 
 def _events(connection: Connection, change_id: int) -> list[Emitted]:
     """The events of a change, all of them, in their order."""
-    call = _call.Call("fn_iu_event_list", {"p_change_id": change_id, "p_limit": None})
     return [
         Emitted(event.event_type, event.subject, event.delivery_lane, event.payload)
-        for event in _call.execute(connection, call)
+        for event in events.list_events(connection, change_id=change_id, limit=None)
     ]

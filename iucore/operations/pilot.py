@@ -31,15 +31,11 @@ EXPECTED_SHA256 = hashlib.sha256("".join(BODIES.values()).encode()).hexdigest()
 """Of the bytes that the pilot renders to."""
 
 _NUMBER = re.compile(r"pilot/([1-9][0-9]{0,17})/")
-_ALL_NAMES = (
-    "select true, u.address from iucore.information_unit as u where u.address >= 'pilot/' and u.address < 'pilot0'"
-    " union all select false, c.key from iucore.collection as c where c.key >= 'pilot/' and c.key < 'pilot0'"
-)
-_LIVE_NAMES = (
-    "select true, u.address from iucore.information_unit as u"
-    " where u.address >= 'pilot/' and u.address < 'pilot0' and u.deleted_change is null"
-    " union all select false, c.key from iucore.collection as c"
-    " where c.key >= 'pilot/' and c.key < 'pilot0' and c.deleted_change is null"
+_NAMES = (
+    "select true as is_piece, u.address as name, u.deleted_change is null as is_live from iucore.information_unit as u"
+    " where u.address >= 'pilot/' and u.address < 'pilot0'"
+    " union all select false, c.key, c.deleted_change is null from iucore.collection as c"
+    " where c.key >= 'pilot/' and c.key < 'pilot0'"
 )
 
 
@@ -96,7 +92,7 @@ def apply(connection: Connection) -> tuple[Pilot, list[Counted]]:
             )
         before = _counts(connection)
         # Names stay taken: what was disposed of counts too.
-        number = 1 + max(_numbers(set.union(*_names(connection, _ALL_NAMES))), default=0)
+        number = 1 + max(_numbers(row.name for row in connection.exec_driver_sql(_NAMES)), default=0)
         _make(connection, number)
         after = _counts(connection)
         made = _live(connection)
@@ -196,7 +192,9 @@ def _live(connection: Connection) -> list[Pilot]:
 
 def _parts(connection: Connection) -> dict[int, tuple[bool, list[str]]]:
     """What is live of each number: whether the collection is, and which pieces are, in order."""
-    pieces_live, collections_live = _names(connection, _LIVE_NAMES)
+    live = [row for row in connection.exec_driver_sql(_NAMES) if row.is_live]
+    pieces_live = {row.name for row in live if row.is_piece}
+    collections_live = {row.name for row in live if not row.is_piece}
     found: dict[int, tuple[bool, list[str]]] = {}
     for number in sorted(_numbers([*pieces_live, *collections_live])):
         pieces = [last for last in BODIES if _address(number, last) in pieces_live]
@@ -204,12 +202,6 @@ def _parts(connection: Connection) -> dict[int, tuple[bool, list[str]]]:
         if pieces or collection_live:
             found[number] = (collection_live, pieces)
     return found
-
-
-def _names(connection: Connection, query: str) -> tuple[set[str], set[str]]:
-    """Addresses of pieces, and keys of collections, below pilot/."""
-    rows = connection.exec_driver_sql(query).all()
-    return {row[1] for row in rows if row[0]}, {row[1] for row in rows if not row[0]}
 
 
 def _numbers(names: Iterable[str]) -> set[int]:

@@ -668,3 +668,39 @@ def test_a_name_that_stands_twice_loses_nothing(run: Run) -> None:
     twice = '[{"piece": "a", "piece": "b"}]'
     told = run("cmd", "run", "create_file", "-p", "key=f", "-p", "title=T", "-p", f"members={twice}", "-m", "r", code=2)
     assert "stands twice in one object: piece" in told.stderr
+
+
+def test_a_recorded_render_whose_text_is_gone_says_so(run: Run, url: str, tmp_path: Path) -> None:
+    """A change with a lower number is committed after the render: as of the render the text is another now."""
+    place = url.replace("+psycopg2", "")
+    record = ("render", "f", "--record", "-m", "r", "--request-key", "k")
+    with psycopg.connect(place) as first, psycopg.connect(place, autocommit=True) as other:
+        other.execute("select iucore.fn_iu_create('a', 'text', 'A', 'old', 'r')")
+        other.execute("""select iucore.fn_iu_collection_create('f', 'file', 'F', 'r', '[{"piece": "a"}]')""")
+        first.execute("select iucore.fn_iu_edit('a', 1, 'r', 'new')")
+        assert run(*record).stdout == "old"
+        first.commit()
+    for more in ((), ("-o", str(tmp_path / "f.md"))):
+        again = run(*record, *more, code=1)
+        assert "cannot be rendered any more" in again.stderr
+        assert again.stdout == ""
+    assert not (tmp_path / "f.md").exists()
+    with psycopg.connect(place) as connection:
+        count = connection.execute("select count(*) from iucore.v_event where event_type = 'collection.rendered'")
+        assert count.fetchall() == [(1,)]
+
+
+def test_what_the_pilot_committed_is_not_called_failed(url: str) -> None:
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    environment = os.environ | {"IUCORE_DATABASE_URL": url}
+    with Path("/dev/full").open("w") as stdout:
+        done = subprocess.run(
+            [sys.executable, "-m", "iucore.cli", "pilot", "apply"],
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+            check=False,
+        )
+    assert (done.returncode, "Do not repeat it" in done.stderr) == (1, True), done.stderr
