@@ -59,7 +59,8 @@ def _literal(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, list | tuple):
-        return f"array[{', '.join(_literal(item) for item in value)}]::text[]"
+        element = "bigint" if value and isinstance(value[0], int) else "text"
+        return f"array[{', '.join(_literal(item) for item in value)}]::{element}[]"
     return _quoted(str(value))
 
 

@@ -25,6 +25,10 @@ _TYPES: dict[str, type] = {
     "p_as_of": datetime,
     "p_values": list,
     "p_sha256": list,
+    "p_keys": list,
+    "p_addresses": list,
+    "p_versions": list,
+    "p_bodies": bool,
     "p_change_id": int,
     "p_open": bool,
     "p_enabled": bool,
@@ -49,7 +53,10 @@ def arguments(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
             text(value, plain)
         elif expected is list:
             for number, item in enumerate(value, start=1):
-                text(item, f"{plain} {number}")
+                if name == "p_versions":
+                    of_type(item, int, f"{plain} {number}")
+                else:
+                    text(item, f"{plain} {number}")
         else:
             of_type(value, expected, plain)
     return named

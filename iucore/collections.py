@@ -151,6 +151,40 @@ class RenderedPiece:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportedCollection:
+    """A collection to be exported; ``change_id`` is the newest change of its composition, through all nesting."""
+
+    key: str
+    collection_id: UUID
+    kind: str
+    title: str
+    change_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedPiece:
+    """One piece of a collection, where it stands, without its body.
+
+    ``members`` are the numbers of the memberships that lead from the collection to the piece, the last one its own;
+    ``within`` are the keys of the nested collections on that way. ``change_id`` made the version.
+    """
+
+    key: str
+    within: list[str]
+    members: list[int]
+    address: str
+    kind: str
+    version: int
+    head_version: int
+    pinned: bool
+    title: str
+    label: str | None
+    content_sha256: str
+    byte_length: int
+    change_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class RecordedRender:
     """A render that was recorded: its text in ``body``, and the composition (``head_change``) that it shows.
 
@@ -700,6 +734,34 @@ def render_pieces(
         _call.execute(connection, _call.Call("fn_iu_render_pieces", named))
         raise AssertionError("a Recorder always raises")
     return _call.stream(connection, RenderedPiece, "fn_iu_render_pieces", named)
+
+
+def export_collections(
+    connection: Connection | _call.Recorder, *, keys: Sequence[str]
+) -> list[ExportedCollection]:
+    """Those of several collections that can be looked at now, by key. Calls ``fn_iu_export_collections``.
+
+    Raises:
+        InvalidError: IU012, IU013.
+
+    >>> [found.title for found in collections.export_collections(connection, keys=["guide.md", "nothing"])]
+    ['Guide']
+    """
+    named = _check.arguments({"p_keys": _check.texts(keys, "keys")})
+    return _call.rows(connection, ExportedCollection, "fn_iu_export_collections", named)
+
+
+def export_pieces(connection: Connection | _call.Recorder, *, keys: Sequence[str]) -> list[ExportedPiece]:
+    """The pieces of several collections, by key and in order, as they render now. Calls ``fn_iu_export_pieces``.
+
+    Raises:
+        InvalidError: IU012, IU013, IU026 (over 10 million pieces through nesting).
+
+    >>> [(piece.address, piece.version) for piece in collections.export_pieces(connection, keys=["guide.md"])]
+    [('guide/two', 1), ('guide/one', 1)]
+    """
+    named = _check.arguments({"p_keys": _check.texts(keys, "keys")})
+    return _call.rows(connection, ExportedPiece, "fn_iu_export_pieces", named)
 
 
 def render_workflow(

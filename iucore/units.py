@@ -85,6 +85,22 @@ class PieceVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class ShownPiece:
+    """One of several pieces; ``ordinal`` is its place, from 1, among those asked for."""
+
+    ordinal: int
+    address: str
+    kind: str
+    version: int
+    head_version: int
+    title: str
+    lifecycle: str
+    content_sha256: str
+    byte_length: int
+    body: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class PastVersion:
     """One line of a piece's history: the version, and who made it, when and why."""
 
@@ -498,6 +514,36 @@ def show(connection: Connection | _call.Recorder, *, address: str, version: int 
     """
     named = _check.arguments({"p_address": address}, p_version=version)
     return _call.one(connection, PieceVersion, "fn_iu_show", named)
+
+
+def show_many(
+    connection: Connection | _call.Recorder,
+    *,
+    addresses: Sequence[str],
+    versions: Sequence[int] | None = None,
+    bodies: bool = True,
+) -> list[ShownPiece]:
+    """Versions of several pieces; what does not exist is left out. Calls ``fn_iu_show_many``.
+
+    Args:
+        connection: of the caller.
+        addresses: of the pieces; one may stand several times.
+        versions: one for each address; None gives the heads.
+        bodies: whether the texts come too.
+
+    Raises:
+        InvalidError: IU012, IU013.
+
+    >>> [(shown.ordinal, shown.body) for shown in units.show_many(connection, addresses=["nothing", "guide/two"])]
+    [(2, '2\\n')]
+    """
+    if versions is not None and len(versions) != len(addresses):
+        raise ValueError(f"{len(addresses)} addresses, but {len(versions)} versions")
+    named = _check.arguments(
+        {"p_addresses": _check.texts(addresses, "addresses"), "p_bodies": bodies},
+        p_versions=None if versions is None else list(versions),
+    )
+    return _call.rows(connection, ShownPiece, "fn_iu_show_many", named)
 
 
 def history(connection: Connection | _call.Recorder, *, address: str) -> list[PastVersion]:

@@ -152,6 +152,8 @@ READS: dict[str, dict[str, Any]] = {
     "diff_input": {"address": "a"},
     "event_list": {},
     "event_type_list": {},
+    "export_collections": {"keys": ["f", "g"]},
+    "export_pieces": {"keys": ["f", "g"]},
     "find_content": {"sha256": ["ab"]},
     "gate_history": {},
     "gate_list": {},
@@ -168,6 +170,7 @@ READS: dict[str, dict[str, Any]] = {
     "render_workflow": {"key": "w", "format": "json"},
     "route_list": {},
     "show": {"address": "a"},
+    "show_many": {"addresses": ["a"]},
     "text": {"bytes": b"a"},
     "where_used": {"address": "a"},
 }
