@@ -352,13 +352,14 @@ def check_address(address: str) -> None:
 
 
 def key_of_path(path: PurePosixPath, prefix: str) -> str:
-    """The key of a document: the prefix and the percent-quoted relative path.
+    """The key of a document: the prefix, unless it is empty, and the percent-quoted relative path.
 
     >>> key_of_path(PurePosixPath("a b/ä.md"), "docs")
     'docs/a%20b/%C3%A4.md'
     """
     _check_prefix(prefix)
-    key = "/".join([prefix, *(quote_from_bytes(os.fsencode(part), safe="") for part in path.parts)])
+    parts = (quote_from_bytes(os.fsencode(part), safe="") for part in path.parts)
+    key = "/".join([prefix, *parts] if prefix else parts)
     if path.is_absolute() or not path.parts:
         raise InvalidError("not a relative path", sqlstate="IU010", detail=repr(str(path)))
     check_address(key)
@@ -376,10 +377,11 @@ def path_of_key(key: str, prefix: str) -> PurePosixPath:
     def refused(why: str) -> InvalidError:
         return InvalidError(f"the key is not the name of a file: {why}", sqlstate="IU031", detail=f"key: {key}")
 
-    if not key.startswith(f"{prefix}/"):
+    above = f"{prefix}/" if prefix else ""
+    if not key.startswith(above):
         raise refused(f"it does not stand below {prefix!r}")
     parts = []
-    for segment in key[len(prefix) + 1 :].split("/"):
+    for segment in key.removeprefix(above).split("/"):
         name = unquote_to_bytes(segment)
         if name in (b"", b".", b".."):
             raise refused("a segment is empty, '.' or '..'")
@@ -393,7 +395,8 @@ def path_of_key(key: str, prefix: str) -> PurePosixPath:
 
 
 def _check_prefix(prefix: str) -> None:
-    check_address(prefix)
+    if prefix:
+        check_address(prefix)
     if "#" in prefix:
         raise InvalidError("a prefix has no fragment", sqlstate="IU010", detail=f"prefix: {prefix}")
 

@@ -19,11 +19,13 @@ stable
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_custom_plan
 set random_page_cost = 1.1
+set enable_memoize = off
 set jit = off
 as $$
 -- The pieces of several collections as they would render now, in order of the keys and of their places, without the
 -- bodies. members are the numbers of the memberships that lead from the collection to the piece, the last one its own;
 -- within are the keys of the nested collections on that way. A key that cannot be looked at gives no row.
+-- Settings: as in fn_iu_render; nearly every piece is looked up once, so that remembering it only costs.
 -- Raises: IU026 for a nest over the limit of pieces.
 begin
     perform iucore.fn_iu_assert_render(c.key, m.pieces, 0)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from uuid import UUID
 
 import pytest
 from sqlalchemy import Connection
 
 from iucore import axes, collections, events, gates, routes, units
-from iucore.textcode import cut
+from iucore.textcode import align, apply, cut, export, manifest, merge, plan, status
 
 CONCEPTS = {
     "units": units,
@@ -42,8 +46,14 @@ def test_examples_of_concepts(name: str, connection: Connection) -> None:
     assert own <= documented
 
 
-def test_examples_of_the_cutter(connection: Connection) -> None:
-    failed, attempted = doctest.testmod(cut, extraglobs={"connection": connection}, optionflags=FLAGS)
+@pytest.mark.parametrize("module", [align, apply, cut, export, manifest, merge, plan, status])
+def test_examples_of_textcode(module: ModuleType, connection: Connection) -> None:
+    for name, body in (("one", "# One\n"), ("two", "Second.\n")):
+        units.create(connection, address=f"guide/{name}", kind="text", title=name, body=body, reason="new")
+    members = [{"piece": "guide/two"}, {"piece": "guide/one"}]
+    collections.create(connection, key="guide.md", kind="file", title="Guide", members=members, reason="new")
+    given = {"connection": connection, "tempfile": tempfile, "Path": Path, "UUID": UUID, "export": export.export}
+    failed, attempted = doctest.testmod(module, extraglobs=given, optionflags=FLAGS)
     assert attempted and not failed
 
 

@@ -9,7 +9,7 @@ begin
     with wanted (fingerprint, kind, object) as (
         values
             ('d4bb445e37be599296b8ff48585fdf0f', 'function', 'iucore.fn_iu_export_collections(text[])'),
-            ('3f22b325e176be1f216206645f40c102', 'function', 'iucore.fn_iu_export_pieces(text[])'),
+            ('ce0586c41b2586cb0b23105740c9162c', 'function', 'iucore.fn_iu_export_pieces(text[])'),
             ('213c2cfd0b69627662d2dc0e3249bb02', 'function', 'iucore.fn_iu_show_many(text[], bigint[], boolean)')
     ),
 
