@@ -218,7 +218,7 @@ def apply(
     made = [call.function for call in plan.calls]
     return Applied(
         len(made),
-        sum(piece.version is None or piece.forked is not None for piece in plan.pieces),
+        sum(piece.state in ("new", "split") or piece.forked is not None for piece in plan.pieces),
         made.count("fn_iu_edit"),
         len(plan.touched) if made else 0,
     )

@@ -72,9 +72,7 @@ class Standing:
         for piece in self.pieces:
             file = None
             if layout == "pieces":
-                file = piece_path(
-                    piece.address, self.key, piece.version if piece.version < piece.head_version else None
-                )
+                file = piece_path(piece.address, self.key, piece.version if piece.pinned else None)
             pieces.append(
                 Piece(
                     piece.address,
@@ -185,8 +183,8 @@ def export(
         raise ValueError(f"layout must be one of {', '.join(manifest.LAYOUTS)}, not {layout!r}")
     if not keys and prefix is None:
         with Tree(directory) as tree:
-            selected = read_manifest(tree)
-            keys, prefix, layout = selected.keys, selected.prefix, layout or selected.layout
+            there = read_manifest(tree)
+            keys, prefix, layout = there.keys, there.prefix, layout or there.layout
     found = standing(connection, selected(connection, keys, prefix))
     missing = [key for key in keys if key not in found]
     if missing or not found:
@@ -250,7 +248,7 @@ def steps_path(key: str, path: str) -> str:
 
 
 def piece_path(address: str, key: str, version: int | None) -> str:
-    """Where a piece stands in the layout of pieces; a version that is not the head stands beside it.
+    """Where a piece stands in the layout of pieces; a version to which it is pinned stands beside it.
 
     >>> piece_path("docs/a.txt#one", "docs/a.txt", None), piece_path("shared/clause", "docs/a.md", 2)
     ('docs/a.txt/one.txt', 'shared/clause@2.md')
@@ -332,6 +330,7 @@ class _Writer:
         self.known = file_digests(old)
         self.edited: list[str] = []
         self.done: set[str] = set()
+        self.renamed: set[str] = set()
         self.kept = 0
         self.unchanged = 0
 
@@ -384,6 +383,7 @@ class _Writer:
         landed: Collection[str],
     ) -> list[Document]:
         """Stage the files of some collections; the entries in the manifest that change."""
+        self.renamed = set(renamed)
         self.known |= {new: self.known[old] for old, new in renamed.items()} | dict(files)
         changed = {
             document.collection: dataclasses.replace(document, path=renamed[document.path])
@@ -488,7 +488,7 @@ class _Writer:
 
     def leave(self, stage: Stage, new: Manifest) -> int:
         """Stage the removal of files whose collection or piece is no longer in the export."""
-        left = sorted(self.old.files() - new.files())
+        left = sorted(self.old.files() - new.files() - self.renamed)
         removed = 0
         for path in left:
             try:
@@ -548,6 +548,7 @@ def refresh(
             by_id = {document.collection: document for document in (*old.documents, *documents)}
             new = old.replaced(by_id.values())
             check_names(PurePosixPath(path) for path in sorted(new.files()))
+            writer.leave(stage, new)
             stage.put(MANIFEST, manifest.dump(new))
         else:
             stage.put(MANIFEST, manifest.spliced(data, documents))

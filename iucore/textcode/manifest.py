@@ -186,7 +186,7 @@ def excerpt(data: bytes, keys: Iterable[str]) -> Manifest | None:
             return None
         blocks.append(data[slice(*found)].removesuffix(b","))
     begin, end = data.find(_DOCUMENTS), data.rfind(b"\n]\n}\n")
-    if not 0 <= begin < end:
+    if not 0 <= begin < end or b'"layout": "documents"' not in data[:begin]:
         return None
     changes = [json.loads(block)["change"] for block in blocks]
     head = re.sub(rb'"change": \d+,', b'"change": %d,' % max(changes, default=0), data[:begin])

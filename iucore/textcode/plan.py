@@ -929,7 +929,8 @@ class _Planner:
             self.pieces = list(seen.values())
 
     def report_put(self, edited: _Edited, put: _Put) -> None:
-        piece = PlannedPiece(edited.path, edited.document.key, "moved", put.address, put.version, True)
+        detail = "stands here too"
+        piece = PlannedPiece(edited.path, edited.document.key, "moved", put.address, put.version, True, detail=detail)
         if put.place is not None:
             place = put.place
             changed = place.new != place.old
@@ -940,7 +941,7 @@ class _Planner:
                 old=place.old if changed else None,
                 new=place.text if changed else None,
                 elsewhere=self.elsewhere(place) if changed else (),
-                detail=f"from {place.path}",
+                detail=f"from {place.document.path}",
             )
         self.pieces.append(piece)
 
