@@ -363,6 +363,10 @@ class _Planner:
         for document in self.old.documents:
             if document.path in edited or any(piece.file in edited for piece in document.pieces):
                 stands = self.found.renamed.get(document.path, document.path)
+                if document.key not in self.now:
+                    gone = "it was edited in the file, and the collection is gone in the database"
+                    self.pieces.append(PlannedPiece(stands, document.key, "conflict", document.key, None, detail=gone))
+                    continue
                 digest = self.found.digests.get(document.path, "")
                 self.edited.append(_Edited(stands, document, digest, []))
         self.edited_files = edited
@@ -568,9 +572,12 @@ class _Planner:
         for address, places in sorted(groups.items()):
             elsewhere = self.elsewhere(places[0])
             forked = address in self.fork_pieces or (self.fork and bool(elsewhere))
-            rest = [] if forked else places
-            for place in places if forked else ():
-                self.fork_place(place)
+            rest = []
+            for place in places:
+                if forked and place.put is None:
+                    self.fork_place(place)
+                else:
+                    rest.append(place)
             if rest:
                 self.merge_piece(rest)
 
@@ -766,9 +773,7 @@ class _Planner:
         """The order of every collection that the edited documents are made of now."""
         found: dict[str, list[Token]] = {}
         for edited in self.edited:
-            now = self.now.get(edited.document.key)
-            if now is None:
-                continue
+            now = self.now[edited.document.key]
             found.setdefault(now.key, [])
             for prefix, order in _orders(now.pieces).items():
                 found[_owner(now, prefix)] = order
@@ -845,7 +850,7 @@ class _Planner:
                     yield texts[row.address] if floats else self.body(row.address, row.version)
 
         for edited in self.edited:
-            if edited.document.key in self.now and not any(place.conflict for place in edited.places):
+            if not any(place.conflict for place in edited.places):
                 digest = hashlib.sha256()
                 for part in text(edited.document.key):
                     digest.update(part.encode())
