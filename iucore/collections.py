@@ -736,9 +736,7 @@ def render_pieces(
     return _call.stream(connection, RenderedPiece, "fn_iu_render_pieces", named)
 
 
-def export_collections(
-    connection: Connection | _call.Recorder, *, keys: Sequence[str]
-) -> list[ExportedCollection]:
+def export_collections(connection: Connection | _call.Recorder, *, keys: Sequence[str]) -> list[ExportedCollection]:
     """Those of several collections that can be looked at now, by key. Calls ``fn_iu_export_collections``.
 
     Raises:

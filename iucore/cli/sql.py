@@ -8,7 +8,7 @@ from iucore.cli._base import Command, examples, pass_context
 from iucore.cli._context import Context
 from iucore.cli._output import write
 
-_GOVERNED = ("cut", "piece", "kind", "collection", "axis", "render", "gate", "event", "route")
+_GOVERNED = ("cut", "piece", "kind", "collection", "axis", "render", "apply", "gate", "event", "route")
 
 
 @click.command(
@@ -25,7 +25,8 @@ _GOVERNED = ("cut", "piece", "kind", "collection", "axis", "render", "gate", "ev
 def sql(context: Context, ctx: click.Context, command: tuple[str, ...]) -> None:
     """Print the governed SQL of COMMAND instead of running it.
 
-    No database is needed, unless the command must look first (piece edit without --expected-version, cut --reuse).
+    No database is needed, unless the command must look first (piece edit without --expected-version, cut --reuse, apply
+    of a folder).
     """
     from iucore import _call
 

@@ -483,7 +483,15 @@ class _Aligner:
 
     @cached_property
     def deepest(self) -> int:
-        return max(map(self.depth, self.base), default=0) or 6
+        level = max(map(self.depth, self.base), default=0)
+        return level if level and any(self.holds_deeper(body, level) for body in self.base) else 6
+
+    def holds_deeper(self, body: str, level: int) -> bool:
+        """Whether a piece has a deeper heading inside, so that the document was not cut at such ones."""
+        lines = (line for line in cut.split_lines(body) if _ATX.match(line) or _UNDERLINE.match(line))
+        if not any((found := _ATX.match(line)) is None or len(found.group(1)) > level for line in lines):
+            return False
+        return any(segment.level > level for segment in cut.cut(body, suffix=self.suffix)[1:])
 
     def structural(self, index: int) -> bool:
         """Whether structure tells where the piece begins: if it does not, the boundary is carried over by a diff."""

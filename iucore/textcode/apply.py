@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from iucore import _call, collections
@@ -84,6 +85,7 @@ def load(text: str) -> tuple[Plan, dict[str, Any]]:
                 "touched": tuple(fields["touched"]),
             }
         )
+        _check_types(plan)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise InvalidError(
             "the file is not a plan, or was altered",
@@ -92,6 +94,22 @@ def load(text: str) -> tuple[Plan, dict[str, Any]]:
             hint="Make it again: iucore plan DIR -o PLAN",
         ) from None
     return plan, more
+
+
+_TYPES = {"str": (str,), "int": (int,), "bool": (bool,), "str | None": (str, NoneType), "int | None": (int, NoneType)}
+
+
+def _check_types(value: Any) -> None:
+    """That fields hold what their types say, as far as JSON may have given something else."""
+    for field in dataclasses.fields(value):
+        held = getattr(value, field.name)
+        if type(held) not in _TYPES.get(str(field.type), (type(held),)):
+            raise ValueError(f"{field.name} is {held!r:.80}")
+        for item in held if isinstance(held, tuple) else (held,):
+            if dataclasses.is_dataclass(item):
+                _check_types(item)
+            elif isinstance(held, tuple) and not isinstance(item, str):
+                raise ValueError(f"{field.name} holds {item!r:.80}")
 
 
 def _plain(value: Any) -> Any:
@@ -160,8 +178,10 @@ def calls(
     made = []
     for number, call in enumerate(plan.calls, start=1):
         # The names become part of the statement; values are bound.
-        if call.function not in _FUNCTIONS or not all(map(_NAME.fullmatch, call.arguments)):
-            raise InvalidError("the plan asks for a call that no plan makes", sqlstate="IU051", detail=call.function)
+        named = isinstance(call.arguments, Mapping) and all(map(_NAME.fullmatch, call.arguments))
+        if not named or str(call.function) not in _FUNCTIONS:
+            detail = str(call.function)
+            raise InvalidError("the plan asks for a call that no plan makes", sqlstate="IU051", detail=detail)
         shared = {
             "p_reason": reason,
             "p_actor": actor,

@@ -21,7 +21,7 @@ from iucore.textcode.align import align, closest
 from iucore.textcode.export import MANIFEST, Standing, file_digests, order_lines, read_manifest, standing
 from iucore.textcode.manifest import Document, Manifest, Piece
 from iucore.textcode.status import ALIKE, Found, check_database, look
-from iucore.textcode.tree import Tree
+from iucore.textcode.tree import Tree, check_names
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -142,7 +142,8 @@ def digest_of(connection: Connection, keys: Sequence[str], addresses: Sequence[s
         now = found.get(key)
         digest.update(repr((key, None) if now is None else (key, str(now.collection), now.composition())).encode())
     for shown in units.show_many(connection, addresses=addresses, bodies=False):
-        digest.update(repr((shown.address, shown.head_version, shown.lifecycle)).encode())
+        used = {each.key for each in units.where_used(connection, address=shown.address)}
+        digest.update(repr((shown.address, shown.head_version, shown.lifecycle, sorted(used))).encode())
     return Base(tuple(keys), tuple(addresses), digest.hexdigest())
 
 
@@ -283,6 +284,9 @@ class _Planner:
         self.documents: list[cut.Document] = []  # of new files
         self.used: dict[str, set[str]] = {}  # keys of the documents in which a piece stands, by its address
         self.taken: dict[str, set[str]] = {}  # addresses of pieces, by the key of the document that they begin with
+        self.ours: dict[str, list[list[Token]]] = {}  # the orders that the files make of a collection
+        self.fresh: dict[str, str] = {}  # in the layout of pieces: new files by the addresses that they would get
+        self.named: dict[str, str] = {}  # and what a line of an order may call a piece
         self.clones: list[Call] = []
         self.edits: list[Call] = []
         self.swaps: list[Call] = []  # pins and replacements
@@ -290,11 +294,14 @@ class _Planner:
     # ------------------------------------------------------------------------------------------------- the phases
 
     def plan(self) -> Plan:
+        stand = {self.found.renamed.get(path, path) for path in self.old.files()} | set(self.found.new)
+        check_names(PurePosixPath(path) for path in sorted(stand))
         self.compare_files()
         self.load()
         self.align()
         self.match_across_files()
         self.name_new_pieces()
+        self.order_files()
         self.merge_texts()
         orders = self.merge_orders()
         composed = self.compose(orders)
@@ -304,14 +311,14 @@ class _Planner:
         calls = (
             *self.birth_calls(),
             *self.clones,
-            *composed,
             *sorted(self.edits, key=lambda call: str(call.arguments["p_address"])),
+            *composed,
             *self.swaps,
             *self.document_calls(),
         )
         keys = {edited.document.key for edited in self.edited}
-        addresses = {place.piece.address for place in self.places() if place.new != place.old and not place.address}
-        addresses |= {put.address for put in self.put}
+        edited = [place for place in self.places() if place.new not in (None, place.old) and not place.address]
+        addresses = {place.piece.address for place in edited}
         owners = {str(call.arguments["p_key"]) for call in (*composed, *self.swaps)}
         touched = keys | {
             document.key
@@ -326,7 +333,7 @@ class _Planner:
             pieces=tuple(self.pieces),
             unchanged=sum(len(document.pieces) for document in self.old.documents) - changed,
             calls=calls,
-            base=digest_of(self.connection, sorted(keys), sorted(addresses)),
+            base=digest_of(self.connection, sorted(keys), sorted(addresses | {put.address for put in self.put})),
             results=tuple(self.results),
             touched=tuple(sorted(touched | {result.key for result in self.results})),
             applied={self.found.renamed.get(path, path): digest for path, digest in self.edited_files.items()},
@@ -390,7 +397,8 @@ class _Planner:
         self.shown = shown
         rows = [row for now in self.now.values() for row in now.pieces]
         self.row = {row.members[-1]: row for row in rows}
-        stale = {(row.address, row.head_version) for row in rows if row.address in {one[0] for one in wanted}}
+        addresses = {address for address, _ in wanted}
+        stale = {(row.address, row.head_version) for row in rows if row.address in addresses}
         shown.update(self.show([one for one in stale if one not in shown]))
         self.heads = {address: shown[address, version] for address, version in stale}
 
@@ -438,6 +446,14 @@ class _Planner:
     def read_pieces(self) -> None:
         """In the layout of pieces: the edited files of pieces, and the edited files of orders."""
         texts: dict[str, str] = {}
+        # What a line may call a piece: the name of its file, with or without suffix; and its address.
+        for path in self.found.new:
+            address = _address_of(path, _beside_order(path, self.old))
+            self.fresh[address] = path
+            self.named[path] = self.named[path.removesuffix(PurePosixPath(path).suffix)] = address
+        for piece in (piece for document in self.old.documents for piece in document.pieces if not piece.within):
+            line = f"{piece.address}@{piece.version}" if piece.pinned else piece.address
+            self.named[piece.file or ""] = line
         for edited in self.edited:
             for place in edited.places:
                 file = place.piece.file
@@ -467,34 +483,20 @@ class _Planner:
                 slots[-1].append(index)
             else:
                 slots.append([index])
-        new = {path.removesuffix(PurePosixPath(path).suffix): path for path in self.found.new}
-        new |= {path: path for path in self.found.new}
         folder = str(PurePosixPath(edited.document.path).parent)
         for number, line in enumerate(map(str.strip, self.text(edited.path).splitlines()), start=1):
             if not line or line.startswith("#"):
                 continue
+            line = self.named.get(f"{folder}/{line}") or self.named.get(line) or line
             if members.get(line):
                 edited.items += [("old", index) for index in members[line].pop(0)]
-            elif path := new.get(line) or new.get(f"{folder}/{line}"):
-                address = _address_of(path, edited.document)
+            elif line in self.fresh:
                 before = next((edited.places[token[1]] for token in reversed(edited.items) if token[0] == "old"), None)
-                self.new.append(_New(path, edited.document, self.text(path), None, before, address))
+                path = self.fresh.pop(line)
+                self.new.append(_New(path, edited.document, self.text(path), None, before, line))
                 edited.items.append(("new", len(self.new) - 1))
             else:
-                address, at, version = line.rpartition("@") if "@" in line else (line, "", "")
-                if not units.show_many(
-                    self.connection,
-                    addresses=[address],
-                    versions=[int(version)] if version.isdecimal() else None,
-                    bodies=False,
-                ) or (at and not version.isdecimal()):
-                    raise InvalidError(
-                        "a line of an order names nothing",
-                        sqlstate="IU053",
-                        detail=f"{edited.path}, line {number}: {line[:200]}",
-                        hint="Write the address of a piece, or the name of a new file beside the order.",
-                    )
-                self.put.append(_Put(edited.path, edited.document, address, int(version) if version else None, None))
+                self.put.append(self.added(edited, line, f"{edited.path}, line {number}: {line[:200]}"))
                 edited.items.append(("put", len(self.put) - 1))
         kept = [token[1] for token in edited.items if token[0] == "old"]
         stay = {kept[position] for position in merge.increasing(kept)}
@@ -502,6 +504,23 @@ class _Planner:
             if index not in kept:
                 place.new = None
             place.moved = index in kept and index not in stay
+
+    def added(self, edited: _Edited, line: str, where: str) -> _Put:
+        """The piece that a new line of an order names, perhaps with a version."""
+        address, _, version = line.rpartition("@") if "@" in line else (line, "", "")
+        own = [place for place in edited.places if not place.piece.within and place.piece.address == address]
+        if any(place.piece.pinned != bool(version) or str(place.piece.version) != version for place in own if version):
+            why, hint = "an order does not pin or unpin", "Do it with iucore collection pin, then export again."
+        elif any(new.address == line for new in self.new):
+            return _Put(edited.path, edited.document, line, None, None)
+        elif (not version or version.isdecimal()) and units.show_many(
+            self.connection, addresses=[address], versions=[int(version)] if version else None, bodies=False
+        ):
+            return _Put(edited.path, edited.document, address, int(version) if version else None, None)
+        else:
+            why = "a line of an order names nothing"
+            hint = "Write the address of a piece, or the name of a file beside the order."
+        raise InvalidError(why, sqlstate="IU053", detail=where, hint=hint)
 
     def text(self, path: str) -> str:
         try:
@@ -564,22 +583,23 @@ class _Planner:
     def merge_texts(self) -> None:
         """One text for each edited piece, out of every place where a file edited it and of what the database has."""
         groups: dict[str, list[_Place]] = {}
+        missing = {place.member: place for place in self.places() if place.new is None}
         for place in self.places():
             if place.new is not None and place.new != place.old:
                 groups.setdefault(place.piece.address, []).append(place)
+                if (other := missing.get(place.member)) is not None:
+                    self.clash(place, f"it was edited here, and taken out in {other.path}")
             elif place.new is None and self.changed_there(place):
                 self.clash(place, "it is missing in the file, and was edited in the database")
         for address, places in sorted(groups.items()):
-            elsewhere = self.elsewhere(places[0])
-            forked = address in self.fork_pieces or (self.fork and bool(elsewhere))
-            rest = []
-            for place in places:
-                if forked and place.put is None:
+            if any(place.conflict for place in places):
+                continue
+            forked = address in self.fork_pieces or (self.fork and bool(self.elsewhere(places[0])))
+            if forked:
+                for place in places:
                     self.fork_place(place)
-                else:
-                    rest.append(place)
-            if rest:
-                self.merge_piece(rest)
+            else:
+                self.merge_piece(places)
 
     def changed_there(self, place: _Place) -> bool:
         row = self.row.get(place.member)
@@ -634,7 +654,9 @@ class _Planner:
         version = head.head_version + 1
         self.edits.append(self.edit(first, first.piece.address, head.head_version, text, head.title))
         for place in places:
-            if place.piece.pinned:
+            if place.put is not None and place.piece.pinned:
+                self.put[place.put].version = version
+            elif place.piece.pinned:
                 named = {"p_key": place.owner, "p_member": place.name, "p_version": version}
                 self.swaps.append(Call("fn_iu_collection_pin", named))
 
@@ -657,6 +679,13 @@ class _Planner:
         if why is not None or row is None or head is None:
             self.clash(place, why or "it was taken out in the database")
             return
+        if place.piece.within:
+            used = collections.where_used(self.connection, key=place.owner)
+            others = {each.key.partition("#")[0] for each in used} - {place.document.key.partition("#")[0]}
+            if others:
+                names = ", ".join(sorted(others))
+                self.clash(place, f"it stands in {place.owner}, which {names} shows too: a clone would change that")
+                return
         text, source = place.new or "", place.piece.version
         if not place.piece.pinned and head.version != source:
             found = merge.merge_text(place.old, text, head.body or "")
@@ -672,6 +701,9 @@ class _Planner:
         self.clones.append(Call("fn_iu_clone", named))
         shown = self.shown[place.piece.address, source]
         self.clones.append(self.edit(place, place.address, 1, text, shown.title))
+        if place.put is not None:
+            self.put[place.put].address, self.put[place.put].version = place.address, None
+            return
         named = {"p_key": place.owner, "p_member": place.name, "p_piece": place.address}
         self.swaps.append(Call("fn_iu_collection_replace", named))
 
@@ -689,22 +721,25 @@ class _Planner:
 
     # ------------------------------------------------------------------------------------------------------ orders
 
+    def order_files(self) -> None:
+        """What the files make of the order of every collection that the edited documents are made of."""
+        for edited in self.edited:
+            for prefix, order in self.wanted(edited).items():
+                self.ours.setdefault(_owner(edited.document, prefix), []).append(order)
+
     def merge_orders(self) -> dict[str, list[Token]]:
         """The order of every collection that the edited documents are made of, out of the files and the database."""
         base: dict[str, list[Token]] = {}
-        ours: dict[str, list[list[Token]]] = {}
         owners: dict[str, _Edited] = {}
         for edited in self.edited:
             for prefix, order in _orders(edited.document.pieces).items():
                 owner = _owner(edited.document, prefix)
                 base[owner] = order
                 owners.setdefault(owner, edited)
-            for prefix, order in self.wanted(edited).items():
-                ours.setdefault(_owner(edited.document, prefix), []).append(order)
         theirs = self.standing_orders()
         orders = {}
         for owner, old in base.items():
-            changed = [order for order in ours[owner] if order != old]
+            changed = [order for order in self.ours[owner] if order != old]
             wanted = changed[0] if changed else old
             if any(order != wanted for order in changed):
                 raise InvalidError(
@@ -832,6 +867,7 @@ class _Planner:
             place.piece.address: place.text for place in self.places() if place.text is not None and not place.address
         }
         here = {place.member: place.text for place in self.places() if place.text is not None}
+        fresh = {new.address: new.body for new in self.new if new.born}
 
         def text(owner: str) -> Iterator[str]:
             for kind, number in orders.get(owner, ()):
@@ -839,7 +875,13 @@ class _Planner:
                     yield self.new[number].body
                 elif kind == "put":
                     put = self.put[number]
-                    yield texts[put.address] if put.address in texts else self.body(put.address, put.version)
+                    if put.place is not None and put.place.text is not None:
+                        yield put.place.text
+                    elif put.address in fresh:
+                        yield fresh[put.address]
+                    else:
+                        floats = put.address in texts and put.version is None
+                        yield texts[put.address] if floats else self.body(put.address, put.version)
                 elif number in nested:
                     yield from text(nested[number])
                 elif (own := here.get(number)) is not None:
@@ -917,7 +959,7 @@ class _Planner:
                     if not new.born:
                         continue
                     self.pieces.append(
-                        PlannedPiece(edited.path, key, state, new.address, None, new=new.body, detail=detail)
+                        PlannedPiece(new.path, key, state, new.address, None, new=new.body, detail=detail)
                     )
                 elif kind == "put":
                     self.report_put(edited, self.put[number])
@@ -961,7 +1003,10 @@ class _Planner:
             state = "missing" if place.merged_into is None else "merged"
             detail = "" if place.merged_into is None else f"into {place.merged_into}"
         elif changed and not place.landed:
-            state, detail = "edited", f"as {place.address}, in place of {place.piece.address}" if place.address else ""
+            times = sum(piece.address == place.piece.address for piece in place.document.pieces)
+            detail = f"stands {times} times in this document" if times > 1 else ""
+            detail = f"as {place.address}, in place of {place.piece.address}" if place.address else detail
+            state = "edited"
         elif place.moved or place.put is not None:
             state, detail = "moved", ""
         else:
@@ -984,6 +1029,8 @@ class _Planner:
 
     def marked_files(self) -> dict[str, str]:
         """The text of each file with conflicts, with marks around what clashes."""
+        if self.old.layout == "pieces":
+            return {place.path: place.marked for place in self.places() if place.marked is not None}
         found = {}
         for edited in self.edited:
             if any(place.marked is not None for place in edited.places):
@@ -1016,17 +1063,21 @@ def _free(address: str, taken: Collection[str]) -> str:
     return found
 
 
-def _address_of(path: str, document: Document) -> str:
-    """The address of a new piece by its file; one that stands beside the order is a part of the document.
+def _beside_order(path: str, old: Manifest) -> str | None:
+    """The key of the document in whose folder a file of the layout of pieces stands."""
+    folder = PurePosixPath(path).parent
+    return next((one.key for one in old.documents if PurePosixPath(one.path).parent == folder), None)
 
-    >>> document = Document("a.md/ORDER", "a.md", UUID(int=1), "file", "A", 1, "", 0, ())
-    >>> _address_of("a.md/one.md", document), _address_of("shared/clause.md", document)
+
+def _address_of(path: str, key: str | None) -> str:
+    """The address of a new piece by its file; one that stands beside an order is a part of that document.
+
+    >>> _address_of("a.md/one.md", "a.md"), _address_of("shared/clause.md", None)
     ('a.md#one', 'shared/clause')
     """
     plain = PurePosixPath(path)
     plain = plain.with_suffix("") if plain.suffix in cut.FOLDER_SUFFIXES else plain
-    beside = plain.parent == PurePosixPath(document.path).parent
-    return f"{document.key}#{cut.key_of_path(PurePosixPath(plain.name), '')}" if beside else cut.key_of_path(plain, "")
+    return cut.key_of_path(plain, "") if key is None else f"{key}#{cut.key_of_path(PurePosixPath(plain.name), '')}"
 
 
 def _owner(document: Document | Standing, prefix: tuple[int, ...]) -> str:

@@ -52,7 +52,7 @@ def archive(bench: Bench) -> Iterator[Line]:
         raise Skipped("no git")
     with tempfile.TemporaryDirectory(prefix="iucore-bench-") as home:
         tree = Path(home) / "tree"
-        _unpack(bench.corpora / NAME, tree, bench.sizes.files)
+        unpack(bench.corpora / NAME, tree, bench.sizes.files)
         passes: list[_Seen] = []
         numbers = iter(range(1_000))
 
@@ -117,7 +117,7 @@ def archive(bench: Bench) -> Iterator[Line]:
         )
 
 
-def _unpack(source: Path, tree: Path, files: int | None) -> None:
+def unpack(source: Path, tree: Path, files: int | None) -> None:
     """The documents of the archive and nothing else, so that both sides handle the same files."""
     with tarfile.open(source) as packed:
         members = [

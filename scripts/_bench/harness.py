@@ -6,7 +6,7 @@ import gc
 import json
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
@@ -56,27 +56,48 @@ def paired(
     note: str = "",
 ) -> Line:
     """Run ours, theirs, ours, theirs, ...: one round to warm up, then ``rounds`` that count."""
+    return turns(job, case, ours, {beside: theirs}, rounds=rounds, units=units, reads=reads, note=note)[0]
+
+
+def turns(
+    job: str,
+    case: str,
+    ours: Side,
+    others: Mapping[str, Side],
+    *,
+    rounds: int,
+    units: int = 1,
+    reads: Reads = "share",
+    note: str = "",
+) -> list[Line]:
+    """As ``paired``, with several others that take turns; a line for each of them."""
     # No pause of the garbage collector in the middle of one side.
     gc.collect()
     gc.disable()
     try:
-        spent = [(_seconds(ours), _seconds(theirs)) for _ in range(rounds + 1)][1:]
+        spent = [(_seconds(ours), [_seconds(side) for side in others.values()]) for _ in range(rounds + 1)][1:]
     finally:
         gc.enable()
-    ratios = [b / a if reads == "share" else a / b for a, b in spent]
-    return Line(
-        job,
-        case,
-        beside,
-        reads,
-        statistics.median(a for a, _ in spent) / units,
-        statistics.median(b for _, b in spent) / units,
-        statistics.median(ratios),
-        min(ratios),
-        max(ratios),
-        rounds,
-        note=note,
-    )
+    lines = []
+    for number, beside in enumerate(others):
+        pairs = [(own, other[number]) for own, other in spent]
+        ratios = [b / a if reads == "share" else a / b for a, b in pairs]
+        lines.append(
+            Line(
+                job,
+                case,
+                beside,
+                reads,
+                statistics.median(a for a, _ in pairs) / units,
+                statistics.median(b for _, b in pairs) / units,
+                statistics.median(ratios),
+                min(ratios),
+                max(ratios),
+                rounds,
+                note=note,
+            )
+        )
+    return lines
 
 
 def _seconds(side: Side) -> float:

@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from _bench import archive, data
+from _bench import archive, data, textcode
 from _bench.harness import DifferentError, Line, Side, Skipped, paired, with_growth
 from _bench.server import Bench, Database
 
@@ -551,6 +551,7 @@ JOBS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "edit": edit,
     "ranks": ranks,
     "archive": archive.archive,
+    "textcode": textcode.textcode,
     "library": library,
     "start": start,
 }

@@ -125,7 +125,12 @@ EXAMPLES = {
     "new deeper heading": (
         BASE,
         INTRO + A + "### New\nx\n" + B + C,
-        unharmed("0", ("1", A + "### New\nx\n"), "2", "3"),
+        unharmed("0", "1", ("new", "### New\nx\n"), "2", "3"),
+    ),
+    "new deeper heading where such ones begin nothing": (
+        [INTRO, A + "### Inside\n", B, C],
+        INTRO + A + "### Inside\n### New\nx\n" + B + C,
+        unharmed("0", ("1", A + "### Inside\n### New\nx\n"), "2", "3"),
     ),
     "section removed": (BASE, INTRO + A + C, (["0", "1", "3"], (2,), {})),
     "section rewritten": (
