@@ -152,13 +152,18 @@ class RenderedPiece:
 
 @dataclass(frozen=True, slots=True)
 class ExportedCollection:
-    """A collection to be exported; ``change_id`` is the newest change of its composition, through all nesting."""
+    """A collection to be exported.
+
+    ``change_id`` is the newest change of its composition, through all nesting; ``composition_sha256`` is equal when the
+    same versions of the same pieces stand in the same places.
+    """
 
     key: str
     collection_id: UUID
     kind: str
     title: str
     change_id: int
+    composition_sha256: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -740,7 +745,7 @@ def export_collections(connection: Connection | _call.Recorder, *, keys: Sequenc
     """Those of several collections that can be looked at now, by key. Calls ``fn_iu_export_collections``.
 
     Raises:
-        InvalidError: IU012, IU013.
+        InvalidError: IU012, IU013, IU026 (over 10 million pieces through nesting).
 
     >>> [found.title for found in collections.export_collections(connection, keys=["guide.md", "nothing"])]
     ['Guide']

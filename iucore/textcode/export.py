@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from iucore import collections
+from iucore.collections import ExportedCollection, ExportedPiece
 from iucore.errors import ConflictError, NotFoundError
 from iucore.textcode import cut, manifest
 from iucore.textcode.manifest import Document, Manifest, Piece
@@ -60,12 +61,7 @@ class Standing:
     kind: str
     title: str
     change: int
-    pieces: tuple[collections.ExportedPiece, ...]
-
-    @property
-    def bytes(self) -> int:
-        """The length of its render."""
-        return sum(piece.byte_length for piece in self.pieces)
+    pieces: tuple[ExportedPiece, ...]
 
     def document(self, path: str, sha256: str, layout: str) -> Document:
         """Its entry in a manifest."""
@@ -95,32 +91,32 @@ class Standing:
             path, self.key, self.collection, self.kind, self.title, self.change, sha256, start, tuple(pieces), steps
         )
 
-    def composition(self) -> list[tuple[object, ...]]:
-        """As ``Document.composition``."""
-        return [
-            (
-                tuple(each.members),
-                tuple(each.within),
-                each.address,
-                each.version,
-                each.content_sha256,
-                each.pinned,
-                each.label,
-            )
-            for each in self.pieces
-        ]
+
+def current(connection: Connection, keys: Sequence[str]) -> dict[str, ExportedCollection]:
+    """The collections among the keys that can be looked at now. Calls ``fn_iu_export_collections``."""
+    return {each.key: each for each in collections.export_collections(connection, keys=keys)}
 
 
-def standing(connection: Connection, keys: Sequence[str]) -> dict[str, Standing]:
-    """The collections among the keys that can be looked at now. Calls ``fn_iu_export_collections`` and ``_pieces``."""
-    pieces: dict[str, list[collections.ExportedPiece]] = {}
-    for piece in collections.export_pieces(connection, keys=keys):
-        pieces.setdefault(piece.key, []).append(piece)
+def is_same(document: Document, now: ExportedCollection | None) -> bool:
+    """Whether a collection is what it was when it was exported."""
+    return (
+        now is not None
+        and now.collection_id == document.collection
+        and now.change_id <= document.change
+        and now.composition_sha256 == document.composition_sha256()
+    )
+
+
+def standing(connection: Connection, now: Iterable[ExportedCollection]) -> dict[str, Standing]:
+    """The collections with their pieces. Calls ``fn_iu_export_pieces``."""
+    heads = {each.key: each for each in now}
+    pieces: dict[str, list[ExportedPiece]] = {key: [] for key in heads}
+    for piece in collections.export_pieces(connection, keys=list(heads)) if heads else ():
+        pieces[piece.key].append(piece)
     found = {}
-    for each in collections.export_collections(connection, keys=keys):
-        own = pieces.get(each.key, [])
-        change = max([each.change_id, *(piece.change_id for piece in own)])
-        found[each.key] = Standing(each.key, each.collection_id, each.kind, each.title, change, tuple(own))
+    for key, head in heads.items():
+        change = max([head.change_id, *(piece.change_id for piece in pieces[key])])
+        found[key] = Standing(key, head.collection_id, head.kind, head.title, change, tuple(pieces[key]))
     return found
 
 
@@ -187,7 +183,7 @@ def export(
         with Tree(directory) as tree:
             there = read_manifest(tree)
             keys, prefix, layout = there.keys, there.prefix, layout or there.layout
-    found = standing(connection, selected(connection, keys, prefix))
+    found = current(connection, selected(connection, keys, prefix))
     missing = [key for key in keys if key not in found]
     if missing or not found:
         raise NotFoundError(
@@ -337,12 +333,13 @@ class _Writer:
         self.kept = 0
         self.unchanged = 0
 
-    def write(self, new: Manifest, found: list[Standing], progress: Callable[[int, int], None] | None) -> Exported:
-        paths = {each.key: self.path(each, new) for each in found}
+    def write(
+        self, new: Manifest, found: list[ExportedCollection], progress: Callable[[int, int], None] | None
+    ) -> Exported:
         with self.tree.stage() as stage:
             documents = []
-            for number, each in enumerate(found, start=1):
-                documents.append(self.document(stage, each, paths[each.key], new.layout))
+            for number, document in enumerate(self.exported(stage, found, new), start=1):
+                documents.append(document)
                 if progress is not None:
                     progress(number, len(found))
             new = new.replaced(documents)
@@ -369,9 +366,23 @@ class _Writer:
             new.change,
         )
 
-    def path(self, each: Standing, new: Manifest) -> str:
+    def exported(self, stage: Stage, found: list[ExportedCollection], new: Manifest) -> Iterator[Document]:
+        """Stage the files of collections; the entries of their documents."""
+        before = {each.key: self.before.get(each.collection_id) for each in found}
+        same = {key: document for key, document in before.items() if document is not None}
+        same = {each.key: same[each.key] for each in found if each.key in same and is_same(same[each.key], each)}
+        now = standing(self.connection, [each for each in found if each.key not in same])
+        for each in found:
+            path = self.path(each, new)
+            if each.key in same:
+                entry = dataclasses.replace(same[each.key], path=path)
+            else:
+                entry = now[each.key].document(path, "", new.layout)
+            yield self.document(stage, entry, before[each.key], new.layout, same=each.key in same)
+
+    def path(self, each: ExportedCollection, new: Manifest) -> str:
         """Where it stood, so that a file that was renamed keeps its name; else where its key says."""
-        if (before := self.before.get(each.collection)) is not None:
+        if (before := self.before.get(each.collection_id)) is not None:
             return before.path
         if new.layout == "pieces":
             return str(document_path(each.key, "file", None) / ORDER)
@@ -395,32 +406,28 @@ class _Writer:
             if document.path in renamed
         }
         self.before |= changed
-        for each in standing(self.connection, keys).values():
-            path = self.path(each, self.old)
-            document = self.document(stage, each, path, self.old.layout)
+        for document in self.exported(stage, list(current(self.connection, keys).values()), self.old):
             # An edit made meanwhile stands on what was exported before, unless all of that has landed.
-            if path not in self.edited or path in landed:
-                changed[each.collection] = document
+            if document.path not in self.edited or document.path in landed:
+                changed[document.collection] = document
         return list(changed.values())
 
-    def document(self, stage: Stage, each: Standing, path: str, layout: str) -> Document:
-        before = self.before.get(each.collection)
-        same = before is not None and before.composition() == each.composition()
-        sha256 = before.sha256 if before is not None and same else ""
+    def document(self, stage: Stage, entry: Document, before: Document | None, layout: str, *, same: bool) -> Document:
+        """Stage the files of one collection; its entry, completed."""
         if layout == "pieces":
-            document = each.document(path, sha256 or self.sha256(each), layout)
-            order = order_text(document).encode()
-            self.put(stage, path, hashlib.sha256(order).hexdigest(), lambda: [order], same=same)
-            self.put_pieces(stage, document)
+            entry = dataclasses.replace(entry, sha256=entry.sha256 or self.sha256(entry))
+            order = order_text(entry).encode()
+            self.put(stage, entry.path, hashlib.sha256(order).hexdigest(), lambda: [order], same=same)
+            self.put_pieces(stage, entry)
         else:
-            sha256 = self.put(stage, path, sha256, lambda: self.chunks(each), same=same, document=before)
-            document = each.document(path, sha256, layout)
-        if document.steps is not None:
-            text = collections.render_workflow(self.connection, key=each.key, format="checklist").encode()
+            sha256 = self.put(stage, entry.path, entry.sha256, lambda: self.chunks(entry), same=same, document=before)
+            entry = dataclasses.replace(entry, sha256=sha256)
+        if entry.steps is not None:
+            text = collections.render_workflow(self.connection, key=entry.key, format="checklist").encode()
             sha256 = hashlib.sha256(text).hexdigest()
-            self.put(stage, document.steps, sha256, lambda: [text], same=same)
-            document = dataclasses.replace(document, steps_sha256=sha256)
-        return document
+            self.put(stage, entry.steps, sha256, lambda: [text], same=same)
+            entry = dataclasses.replace(entry, steps_sha256=sha256)
+        return entry
 
     def put(
         self,
@@ -485,7 +492,7 @@ class _Writer:
                 same = self.known.get(piece.file) == piece.sha256
                 self.put(stage, piece.file, piece.sha256, partial(body, piece), same=same)
 
-    def chunks(self, each: Standing) -> Iterator[bytes]:
+    def chunks(self, each: Document) -> Iterator[bytes]:
         """The text; a large one piece by piece, which takes three statements instead of one."""
         if each.bytes <= _AT_ONCE:
             yield collections.render(self.connection, key=each.key).encode()
@@ -493,7 +500,7 @@ class _Writer:
         for piece in collections.render_pieces(self.connection, key=each.key):
             yield piece.body.encode()
 
-    def sha256(self, each: Standing) -> str:
+    def sha256(self, each: Document) -> str:
         digest = hashlib.sha256()
         for chunk in self.chunks(each):
             digest.update(chunk)

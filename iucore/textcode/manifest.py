@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -21,6 +23,7 @@ VERSION = 1
 LAYOUTS = ("documents", "pieces")
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_HEX = re.compile(r"[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +85,14 @@ class Document:
     steps: str | None = None
     steps_sha256: str | None = None
 
-    def composition(self) -> list[tuple[Any, ...]]:
-        """What must be equal for the document to be the same: places, pieces, versions, texts."""
-        return [
-            (each.members, each.within, each.address, each.version, each.sha256, each.pinned, each.label)
-            for each in self.pieces
+    def composition_sha256(self) -> str:
+        """As ``fn_iu_export_collections`` computes it: equal when nothing has moved on."""
+        lines = [
+            f"{'/'.join(map(str, piece.members))} {piece.address} {piece.version} {piece.sha256} "
+            f"{'t' if piece.pinned else 'f'}{'' if piece.label is None else f' {piece.label}'}\n"
+            for piece in self.pieces
         ]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,45 +280,49 @@ def _document(value: Any, number: int, layout: str) -> Document:
     length = reader.number("bytes", least=0)
     steps = reader.text("steps") if "steps" in reader.fields else None
     steps_sha256 = reader.sha256("steps_sha256") if steps is not None else None
+    values = reader.array("pieces")
+    reader.end()
+    plain = _plain_pieces(values, length)
+    if plain is not None and layout == "documents":
+        return Document(path, key, collection, kind, title, change, sha256, length, tuple(plain), steps, steps_sha256)
     pieces = []
     start = 0
-    for nth, each in enumerate(reader.array("pieces"), start=1):
-        piece = _plain_piece(each) if layout == "documents" else None
-        piece = piece or _piece(each, f"{where}, piece {nth}", layout)
+    for nth, each in enumerate(values, start=1):
+        piece = _piece(each, f"{where}, piece {nth}", layout)
         if piece.start != start:
             raise invalid(f"{where}, piece {nth}: it begins at byte {piece.start}, and should at {start}")
         start += piece.bytes
         pieces.append(piece)
     if start != length:
         raise invalid(f"{where}: its pieces have {start} bytes, and it has {length}")
-    reader.end()
     _once(f"{where}: the membership", [str(piece.members) for piece in pieces])
     return Document(path, key, collection, kind, title, change, sha256, length, tuple(pieces), steps, steps_sha256)
 
 
-def _plain_piece(value: Any) -> Piece | None:
-    """As ``_piece``, of a piece with the least that it must have and nothing wrong: nearly all are so."""
-    if type(value) is not dict or value.keys() != _ALWAYS:
+def _plain_pieces(values: list[Any], length: int) -> list[Piece] | None:
+    """As ``_piece``, of all pieces of a document: column by column, where they have the least that they must have and
+    nothing is wrong, as in nearly every document. None: look at each."""
+    if not all(type(value) is dict and value.keys() == _ALWAYS for value in values):
         return None
-    address, version, sha256 = value["address"], value["version"], value["sha256"]
-    start, length, members = value["start"], value["bytes"], value["members"]
+    addresses, versions, digests, starts, lengths, members = (
+        [value[name] for value in values] for name in ("address", "version", "sha256", "start", "bytes", "members")
+    )
     if (
-        type(address) is str
-        and address.isascii()
-        and address
-        and type(version) is type(start) is type(length) is int
-        and version > 0
-        and start >= 0
-        and length >= 0
-        and max(version, start, length) < 2**63
-        and type(sha256) is str
-        and _SHA256.fullmatch(sha256)
-        and type(members) is list
-        and len(members) == 1
-        and type(members[0]) is int
-        and 0 < members[0] < 2**63
+        {*map(type, addresses), *map(type, digests)} <= {str}
+        and {*map(type, versions), *map(type, starts), *map(type, lengths)} <= {int}
+        and {*map(type, members)} <= {list}
+        and {*map(len, members)} <= {1}
+        and all(addresses)
+        and "".join(addresses).isascii()
+        and {*map(len, digests)} <= {64}
+        and _HEX.fullmatch("".join(digests))
+        and all(0 < version < 2**63 for version in versions)
+        and min(lengths, default=0) >= 0
+        and [*accumulate(lengths, initial=0)] == [*starts, length]
+        and all(type(member) is int and 0 < member < 2**63 for (member,) in members)
+        and len({member for (member,) in members}) == len(members)
     ):
-        return Piece(address, version, sha256, start, length, (members[0],))
+        return [*map(Piece, addresses, versions, digests, starts, lengths, map(tuple, members))]
     return None
 
 

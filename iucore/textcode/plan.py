@@ -16,9 +16,18 @@ from typing import TYPE_CHECKING
 from iucore import collections, units
 from iucore._call import Call
 from iucore.errors import InvalidError
-from iucore.textcode import cut, merge
+from iucore.textcode import cut, manifest, merge
 from iucore.textcode.align import align, closest
-from iucore.textcode.export import MANIFEST, Standing, file_digests, order_lines, read_manifest, standing
+from iucore.textcode.export import (
+    MANIFEST,
+    Standing,
+    current,
+    file_digests,
+    is_same,
+    order_lines,
+    read_manifest,
+    standing,
+)
 from iucore.textcode.manifest import Document, Manifest, Piece
 from iucore.textcode.status import ALIKE, Found, check_database, look
 from iucore.textcode.tree import Tree, check_names
@@ -137,10 +146,10 @@ def digest_of(connection: Connection, keys: Sequence[str], addresses: Sequence[s
     """The state of collections and of the heads of pieces, now."""
     keys, addresses = sorted(set(keys)), sorted(set(addresses))
     digest = hashlib.sha256()
-    found = standing(connection, keys)
+    found = current(connection, keys)
     for key in keys:
         now = found.get(key)
-        digest.update(repr((key, None) if now is None else (key, str(now.collection), now.composition())).encode())
+        digest.update(repr((key, now and (str(now.collection_id), now.composition_sha256))).encode())
     for shown in units.show_many(connection, addresses=addresses, bodies=False):
         used = {each.key for each in units.where_used(connection, address=shown.address)}
         digest.update(repr((shown.address, shown.head_version, shown.lifecycle, sorted(used))).encode())
@@ -272,8 +281,11 @@ class _Planner:
         self.fork_pieces = fork_pieces
         self.level = level
         self.kind = kind
-        self.now = standing(connection, [document.key for document in old.documents])
-        check_database(connection, old, self.now)
+        self.current = current(connection, [document.key for document in old.documents])
+        moved = [document for document in old.documents if not is_same(document, self.current.get(document.key))]
+        check_database(connection, old, self.current, moved)
+        self.moved = {document.key for document in moved}
+        self.now: dict[str, Standing] = {}  # of the edited documents
         self.files: list[PlannedFile] = []
         self.edited_files: dict[str, str] = {}  # with the sha256 of each
         self.pieces: list[PlannedPiece] = []
@@ -370,7 +382,7 @@ class _Planner:
         for document in self.old.documents:
             if document.path in edited or any(piece.file in edited for piece in document.pieces):
                 stands = self.found.renamed.get(document.path, document.path)
-                if document.key not in self.now:
+                if document.key not in self.current:
                     gone = "it was edited in the file, and the collection is gone in the database"
                     self.pieces.append(PlannedPiece(stands, document.key, "conflict", document.key, None, detail=gone))
                     continue
@@ -380,8 +392,7 @@ class _Planner:
 
     def landed(self, document: Document, digest: str) -> bool:
         """Whether the database says already what the file says."""
-        now = self.now.get(document.key)
-        if self.old.layout == "pieces" or now is None or now.composition() == document.composition():
+        if self.old.layout == "pieces" or document.key not in self.moved or document.key not in self.current:
             return False
         return hashlib.sha256(collections.render(self.connection, key=document.key).encode()).hexdigest() == digest
 
@@ -395,8 +406,15 @@ class _Planner:
                 path = edited.path if piece.file is None else self.found.renamed.get(piece.file, piece.file)
                 edited.places.append(_Place(path, edited.document, piece, body))
         self.shown = shown
+        self.now = standing(self.connection, [self.current[edited.document.key] for edited in self.edited])
         rows = [row for now in self.now.values() for row in now.pieces]
         self.row = {row.members[-1]: row for row in rows}
+        self.nested = dict(pair for row in rows for pair in zip(row.members, row.within, strict=False))
+        for edited in self.edited:
+            for piece in edited.document.pieces:
+                for member, key in zip(piece.members, piece.within, strict=False):
+                    if self.nested.get(member, key) != key:
+                        raise manifest.invalid(f"{edited.document.path}: member {member} is not {key}")
         addresses = {address for address, _ in wanted}
         stale = {(row.address, row.head_version) for row in rows if row.address in addresses}
         shown.update(self.show([one for one in stale if one not in shown]))
@@ -857,12 +875,6 @@ class _Planner:
 
     def expect(self, orders: Mapping[str, list[Token]]) -> None:
         """The text of each edited document after the apply."""
-        nested = {
-            row.members[depth]: row.within[depth]
-            for now in self.now.values()
-            for row in now.pieces
-            for depth in range(len(row.within))
-        }
         texts = {
             place.piece.address: place.text for place in self.places() if place.text is not None and not place.address
         }
@@ -882,8 +894,8 @@ class _Planner:
                     else:
                         floats = put.address in texts and put.version is None
                         yield texts[put.address] if floats else self.body(put.address, put.version)
-                elif number in nested:
-                    yield from text(nested[number])
+                elif number in self.nested:
+                    yield from text(self.nested[number])
                 elif (own := here.get(number)) is not None:
                     yield own
                 else:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from iucore import units
+from iucore.collections import ExportedCollection
 from iucore.textcode import manifest
 from iucore.textcode.align import closest
-from iucore.textcode.export import Standing, check_ranges, file_digests, read_manifest, selected, standing
+from iucore.textcode.export import check_ranges, current, file_digests, is_same, read_manifest, selected
 from iucore.textcode.manifest import Document, Manifest
 from iucore.textcode.tree import Tree
 
@@ -121,23 +122,21 @@ def _text(connection: Connection, document: Document) -> str:
     return "".join(piece.body or "" for piece in shown)
 
 
-def check_database(connection: Connection, old: Manifest, found: Mapping[str, Standing]) -> None:
-    """That the manifest is of this database, and tells the truth about its versions.
+def check_database(
+    connection: Connection, old: Manifest, found: Mapping[str, ExportedCollection], moved: Iterable[Document]
+) -> None:
+    """That the manifest is of this database, and tells the truth about the versions of documents that moved on.
 
     Raises:
         InvalidError: IU050.
     """
     if old.documents and not any(document.key in found for document in old.documents):
         raise manifest.invalid("none of its collections is in this database")
-    stale = {}
     for document in old.documents:
         now = found.get(document.key)
-        if now is not None and now.collection != document.collection:
+        if now is not None and now.collection_id != document.collection:
             raise manifest.invalid(f"{document.path}: {document.key} is another collection in this database")
-        shown = set() if now is None else {(one.address, one.version, one.content_sha256) for one in now.pieces}
-        for piece in document.pieces:
-            if (piece.address, piece.version, piece.sha256) not in shown:
-                stale[piece.address, piece.version] = piece
+    stale = {(piece.address, piece.version): piece for document in moved for piece in document.pieces}
     asked = list(stale.values())
     truth = units.show_many(
         connection, addresses=[one.address for one in asked], versions=[one.version for one in asked], bodies=False
@@ -166,15 +165,15 @@ def status(connection: Connection, directory: Path) -> Status:
     with Tree(directory) as tree:
         old = read_manifest(tree)
         there = look(connection, tree, old)
-    found = standing(connection, [document.key for document in old.documents])
-    check_database(connection, old, found)
+    found = current(connection, [document.key for document in old.documents])
+    moved = [document for document in old.documents if not is_same(document, found.get(document.key))]
+    check_database(connection, old, found, moved)
+    moved_on = {document.key for document in moved}
     known = file_digests(old)
     files = []
     for document in old.documents:
         now = found.get(document.key)
-        database = "gone"
-        if now is not None:
-            database = "unchanged" if now.composition() == document.composition() else "moved on"
+        database = "gone" if now is None else "moved on" if document.key in moved_on else "unchanged"
         own = [document.path, *dict.fromkeys(piece.file for piece in document.pieces if piece.file is not None)]
         if document.steps is not None:
             own.append(document.steps)

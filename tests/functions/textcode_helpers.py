@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, text
 from iucore import collections, units
 from iucore.textcode import apply as applying
 from iucore.textcode import cut, manifest
-from iucore.textcode.export import Exported, export, standing
+from iucore.textcode.export import Exported, current, export
 from iucore.textcode.plan import Plan, plan
 
 Tree = dict[str, bytes]
@@ -149,7 +149,7 @@ class World:
     def compositions(self, keys: Sequence[str]) -> dict[str, Any]:
         """What each collection shows now."""
         with self.engine.begin() as connection:
-            return {key: one.composition() for key, one in standing(connection, keys).items()}
+            return {key: one.composition_sha256 for key, one in current(connection, keys).items()}
 
     def export(self, directory: Path, **asked: Any) -> Exported:
         """Export, at one moment."""

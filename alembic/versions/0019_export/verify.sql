@@ -8,7 +8,7 @@ begin
     perform pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     with wanted (fingerprint, kind, object) as (
         values
-            ('d4bb445e37be599296b8ff48585fdf0f', 'function', 'iucore.fn_iu_export_collections(text[])'),
+            ('f78b2b7be397d16a087bcbbabbf9d342', 'function', 'iucore.fn_iu_export_collections(text[])'),
             ('ce0586c41b2586cb0b23105740c9162c', 'function', 'iucore.fn_iu_export_pieces(text[])'),
             ('213c2cfd0b69627662d2dc0e3249bb02', 'function', 'iucore.fn_iu_show_many(text[], bigint[], boolean)')
     ),
