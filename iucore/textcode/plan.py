@@ -281,7 +281,7 @@ class _Planner:
         self.fork_pieces = fork_pieces
         self.level = level
         self.kind = kind
-        self.current = current(connection, [document.key for document in old.documents])
+        self.current = found.current
         moved = [document for document in old.documents if not is_same(document, self.current.get(document.key))]
         check_database(connection, old, self.current, moved)
         self.moved = {document.key for document in moved}

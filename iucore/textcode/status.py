@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
@@ -64,12 +65,14 @@ class Found:
 
     Attributes:
         digests: sha256 of each file of the export that is there, by the path in the manifest.
+        current: the collections of the export as they are in the database now, by key.
         renamed: the path in the manifest to the path where its file stands now.
         new: files that belong to nothing in the manifest.
         odd: what is no regular file.
     """
 
     digests: Mapping[str, str]
+    current: Mapping[str, ExportedCollection]
     renamed: Mapping[str, str]
     new: tuple[str, ...]
     odd: tuple[str, ...]
@@ -81,17 +84,12 @@ def look(connection: Connection, tree: Tree, old: Manifest) -> Found:
     Raises:
         InvalidError: IU031, something stands where a file should; IU050, the manifest lies about a file.
     """
-    digests = {}
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        reading = pool.submit(_read, tree, old)
+        # The server works meanwhile.
+        now = current(connection, [document.key for document in old.documents])
+        digests = reading.result()
     documents = {document.path: document for document in old.documents} if old.layout == "documents" else {}
-    for path in sorted(old.files()):
-        try:
-            data = tree.read(PurePosixPath(path))
-        except FileNotFoundError:
-            continue
-        digests[path] = hashlib.sha256(data).hexdigest()
-        document = documents.get(path)
-        if document is not None and digests[path] == document.sha256:
-            check_ranges(document, data)
     known = file_digests(old)
     lost = {path: digest for path, digest in known.items() if path not in digests}
     extra = [str(path) for path in tree.scan() if str(path) not in known]
@@ -110,7 +108,23 @@ def look(connection: Connection, tree: Tree, old: Manifest) -> Found:
             path = others[other]
             renamed[left[nth]], digests[left[nth]] = path, hashlib.sha256(fresh[path]).hexdigest()
     new = tuple(path for path in extra if path not in renamed.values())
-    return Found(digests, renamed, new, tuple(tree.odd))
+    return Found(digests, now, renamed, new, tuple(tree.odd))
+
+
+def _read(tree: Tree, old: Manifest) -> dict[str, str]:
+    """The sha256 of each file that is there, by its path; one that is not edited is compared with the manifest."""
+    documents = {document.path: document for document in old.documents} if old.layout == "documents" else {}
+    digests = {}
+    for path in sorted(old.files()):
+        try:
+            data = tree.read(PurePosixPath(path))
+        except FileNotFoundError:
+            continue
+        digests[path] = hashlib.sha256(data).hexdigest()
+        document = documents.get(path)
+        if document is not None and digests[path] == document.sha256:
+            check_ranges(document, data)
+    return digests
 
 
 def _text(connection: Connection, document: Document) -> str:
@@ -165,7 +179,7 @@ def status(connection: Connection, directory: Path) -> Status:
     with Tree(directory) as tree:
         old = read_manifest(tree)
         there = look(connection, tree, old)
-    found = current(connection, [document.key for document in old.documents])
+    found = there.current
     moved = [document for document in old.documents if not is_same(document, found.get(document.key))]
     check_database(connection, old, found, moved)
     moved_on = {document.key for document in moved}

@@ -19,7 +19,7 @@ from sqlalchemy import create_engine, text
 from iucore import collections, units
 from iucore.textcode import apply as applying
 from iucore.textcode import cut, manifest
-from iucore.textcode.export import Exported, current, export
+from iucore.textcode.export import Exported, current, export, standing
 from iucore.textcode.plan import Plan, plan
 
 Tree = dict[str, bytes]
@@ -149,7 +149,11 @@ class World:
     def compositions(self, keys: Sequence[str]) -> dict[str, Any]:
         """What each collection shows now."""
         with self.engine.begin() as connection:
-            return {key: one.composition_sha256 for key, one in current(connection, keys).items()}
+            found = standing(connection, current(connection, keys).values())
+        return {
+            key: [(one.members, one.within, one.address, one.version, one.pinned, one.label) for one in each.pieces]
+            for key, each in found.items()
+        }
 
     def export(self, directory: Path, **asked: Any) -> Exported:
         """Export, at one moment."""
