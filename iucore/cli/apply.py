@@ -149,7 +149,7 @@ def _finish(context: Context, directory: str, made: Plan) -> None:
 
     done = "the change is committed" if made.calls else "nothing was to be changed in the database"
     message = f"{done}, but the folder could not be brought up to date"
-    hint = f"{'Do not repeat it. ' if made.calls else ''}Bring it up to date: {typed('export', '--to', directory)}"
+    hint = f"Bring it up to date; nothing is done twice: {typed('apply', directory, '-m', 'REASON')}"
     try:
         with context.transaction(snapshot=True) as connection:
             left = applier.finish(connection, Path(directory), made)

@@ -684,7 +684,7 @@ def test_what_was_committed_is_not_called_failed(
         patched.setattr(applier, "finish", broken)
         done = run("apply", "out", "-m", "r", code=130 if isinstance(error, KeyboardInterrupt) else 1)
     assert "the change is committed, but the folder could not be brought up to date" in done.stderr
-    assert "Do not repeat it. Bring it up to date: iucore export --to out" in done.stderr
+    assert "Bring it up to date; nothing is done twice: iucore apply out -m REASON" in done.stderr
     if isinstance(error, OSError):
         assert "No space left on device: out/a.md" in done.stderr
     assert run("render", "docs/a.md").stdout == A.replace("two", "2")
