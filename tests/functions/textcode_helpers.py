@@ -316,6 +316,18 @@ def libraries(nested: bool = True, pinned: bool = True, shared: bool = True) -> 
     )
 
 
+entangled: st.SearchStrategy[Library] = st.builds(
+    Library,
+    markdown=st.lists(sections(3), min_size=1, max_size=2),
+    nested=st.lists(sections(4), max_size=1),
+    hand=st.lists(st.lists(st.sampled_from(HAND[1:]), min_size=1, max_size=3, unique=True), max_size=1),
+    shared=st.lists(st.integers(0, 20), min_size=1, max_size=3),
+    pinned=st.lists(st.tuples(st.integers(0, 20), st.booleans()), max_size=2),
+    annex=st.just([]) | st.lists(st.sampled_from(HAND[2:]), min_size=1, max_size=3),
+)
+"""Libraries with pieces that stand in more than one document, pinned and in nested collections too."""
+
+
 # -------------------------------------------------------------------------------------------------------------- edits
 
 VERBS_OF_TEXTS = ("line", "words", "insert", "cut_line", "head", "drop", "retitle", "move", "twice")
