@@ -329,6 +329,7 @@ class _Writer:
         self.edited: list[str] = []
         self.done: set[str] = set()
         self.renamed: set[str] = set()
+        self.applied: set[str] = set()
         self.restore = True  # write files that were deleted
         self.kept = 0
         self.unchanged = 0
@@ -397,7 +398,7 @@ class _Writer:
         landed: Collection[str],
     ) -> list[Document]:
         """Stage the files of some collections; the entries in the manifest that change."""
-        self.renamed = set(renamed)
+        self.renamed, self.applied = set(renamed), set(files)
         self.restore = False
         self.known |= {new: self.known[old] for old, new in renamed.items()} | dict(files)
         changed = {
@@ -508,7 +509,7 @@ class _Writer:
 
     def leave(self, stage: Stage, new: Manifest) -> int:
         """Stage the removal of files whose collection or piece is no longer in the export."""
-        left = sorted(self.old.files() - new.files() - self.renamed)
+        left = sorted((self.old.files() | self.applied) - new.files() - self.renamed)
         removed = 0
         for path in left:
             try:

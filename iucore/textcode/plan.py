@@ -116,7 +116,7 @@ class Plan:
         base: what it was made on.
         results: what each edited document will be.
         touched: keys of all documents of the export that it changes.
-        applied: sha256 of each edited file, by the path where it stands.
+        applied: sha256 of each file that was read, by the path where it stands.
         marked: for each file with conflicts its text with conflict marks, by path.
     """
 
@@ -204,6 +204,7 @@ class _Place:
     new: str | None = None  # None: it is missing
     moved: bool = False
     merged_into: str | None = None
+    dropped: bool = False  # with the nested collection in which it stands
     put: int | None = None  # the place that it was moved to, in another collection
     text: str | None = None  # what the piece will say here, when all is merged
     address: str = ""  # of the clone that takes its place
@@ -236,6 +237,7 @@ class _New:
     address: str = ""
     title: str = ""
     kind: str = "text"
+    owner: str = ""  # the collection that gets it
     born: bool = True  # not when it turned out to be a piece of another file, or one that somebody else added here
 
 
@@ -248,6 +250,7 @@ class _Put:
     address: str
     version: int | None
     place: _Place | None
+    owner: str = ""  # the collection that gets it
 
 
 @dataclass(slots=True)
@@ -294,6 +297,7 @@ class _Planner:
         self.new: list[_New] = []
         self.put: list[_Put] = []
         self.documents: list[cut.Document] = []  # of new files
+        self.showing: dict[str, set[str]] = {}  # and in which a collection stands, by its key
         self.used: dict[str, set[str]] = {}  # keys of the documents in which a piece stands, by its address
         self.taken: dict[str, set[str]] = {}  # addresses of pieces, by the key of the document that they begin with
         self.ours: dict[str, list[list[Token]]] = {}  # the orders that the files make of a collection
@@ -348,7 +352,14 @@ class _Planner:
             base=digest_of(self.connection, sorted(keys), sorted(addresses | {put.address for put in self.put})),
             results=tuple(self.results),
             touched=tuple(sorted(touched | {result.key for result in self.results})),
-            applied={self.found.renamed.get(path, path): digest for path, digest in self.edited_files.items()},
+            applied={
+                **{self.found.renamed.get(path, path): digest for path, digest in self.edited_files.items()},
+                **{
+                    new.path: hashlib.sha256(new.body.encode()).hexdigest()
+                    for new in self.new
+                    if new.path in self.found.new
+                },
+            },
             marked=self.marked_files(),
         )
 
@@ -601,13 +612,13 @@ class _Planner:
     def merge_texts(self) -> None:
         """One text for each edited piece, out of every place where a file edited it and of what the database has."""
         groups: dict[str, list[_Place]] = {}
-        missing = {place.member: place for place in self.places() if place.new is None}
+        missing = {place.member: place for place in self.places() if place.new is None and not place.dropped}
         for place in self.places():
             if place.new is not None and place.new != place.old:
                 groups.setdefault(place.piece.address, []).append(place)
                 if (other := missing.get(place.member)) is not None:
                     self.clash(place, f"it was edited here, and taken out in {other.path}")
-            elif place.new is None and self.changed_there(place):
+            elif place.new is None and not place.dropped and self.changed_there(place):
                 self.clash(place, "it is missing in the file, and was edited in the database")
         for address, places in sorted(groups.items()):
             if any(place.conflict for place in places):
@@ -698,10 +709,9 @@ class _Planner:
             self.clash(place, why or "it was taken out in the database")
             return
         if place.piece.within:
-            used = collections.where_used(self.connection, key=place.owner)
-            others = {each.key.partition("#")[0] for each in used} - {place.document.key.partition("#")[0]}
+            others = self.shown_in(place.owner, place.document)
             if others:
-                names = ", ".join(sorted(others))
+                names = ", ".join(others)
                 self.clash(place, f"it stands in {place.owner}, which {names} shows too: a clone would change that")
                 return
         text, source = place.new or "", place.piece.version
@@ -724,6 +734,13 @@ class _Planner:
             return
         named = {"p_key": place.owner, "p_member": place.name, "p_piece": place.address}
         self.swaps.append(Call("fn_iu_collection_replace", named))
+
+    def shown_in(self, owner: str, document: Document) -> tuple[str, ...]:
+        """The other documents that show a collection, and so every change of its order."""
+        if owner not in self.showing:
+            used = collections.where_used(self.connection, key=owner)
+            self.showing[owner] = {each.key.partition("#")[0] for each in used}
+        return tuple(sorted(self.showing[owner] - {document.key.partition("#")[0]}))
 
     def elsewhere(self, place: _Place) -> tuple[str, ...]:
         """The other documents in which a piece stands."""
@@ -757,7 +774,7 @@ class _Planner:
         theirs = self.standing_orders()
         orders = {}
         for owner, old in base.items():
-            changed = [order for order in self.ours[owner] if order != old]
+            changed = [order for order in self.ours.get(owner, []) if order != old]
             wanted = changed[0] if changed else old
             if any(order != wanted for order in changed):
                 raise InvalidError(
@@ -802,24 +819,25 @@ class _Planner:
                     continue
                 if token[0] != "old":
                     order.append(token)
+                    (self.new if token[0] == "new" else self.put)[token[1]].owner = _owner(edited.document, prefix)
                 elif at_home[position] and len(members(token)) == depth + 1:
                     order.append(("member", members(token)[depth]))
                 else:
                     place = places[token[1]]
                     version = place.piece.version if place.piece.pinned else None
                     place.put = len(self.put)
-                    self.put.append(_Put(edited.path, edited.document, place.piece.address, version, place))
+                    put = _Put(edited.path, edited.document, place.piece.address, version, place)
+                    put.owner = _owner(edited.document, prefix)
+                    self.put.append(put)
                     order.append(("put", place.put))
                 position += 1
             found[prefix] = order
 
         walk((), edited.items)
-        for prefix, old in sorted(_orders(edited.document.pieces).items(), key=lambda one: len(one[0])):
-            order = found.setdefault(prefix, [])
-            for before, token in zip([None, *old], old, strict=False):
-                # A nested collection that lost all its pieces stays where it stood.
-                if token not in order and (*prefix, token[1]) in _orders(edited.document.pieces):
-                    order.insert(order.index(before) + 1 if before in order else 0, token)
+        # A nested collection none of whose pieces is left leaves as one, and stays what it is.
+        for place in places:
+            members_of = place.piece.members
+            place.dropped = any(members_of[:depth] not in found for depth in range(1, len(members_of)))
         return found
 
     def standing_orders(self) -> dict[str, list[Token]]:
@@ -970,8 +988,11 @@ class _Planner:
                     detail = f"out of {new.split_from}" if new.split_from else ""
                     if not new.born:
                         continue
+                    shown = self.shown_in(new.owner, new.document)
                     self.pieces.append(
-                        PlannedPiece(new.path, key, state, new.address, None, new=new.body, detail=detail)
+                        PlannedPiece(
+                            new.path, key, state, new.address, None, new=new.body, elsewhere=shown, detail=detail
+                        )
                     )
                 elif kind == "put":
                     self.report_put(edited, self.put[number])
@@ -990,19 +1011,22 @@ class _Planner:
     def report_put(self, edited: _Edited, put: _Put) -> None:
         detail = "stands here too"
         piece = PlannedPiece(edited.path, edited.document.key, "moved", put.address, put.version, True, detail=detail)
+        shown = set(self.shown_in(put.owner, edited.document))
         if put.place is not None:
             place = put.place
             changed = place.new != place.old
+            shown |= set(() if place.dropped else self.shown_in(place.owner, place.document))
+            shown |= set(self.elsewhere(place) if changed and not place.address else ())
             piece = dataclasses.replace(
                 piece,
                 state="edited" if changed else "moved",
                 version=place.piece.version,
+                forked=place.piece.address if place.address else None,
                 old=place.old if changed else None,
                 new=place.text if changed else None,
-                elsewhere=self.elsewhere(place) if changed else (),
                 detail=f"from {place.document.path}",
             )
-        self.pieces.append(piece)
+        self.pieces.append(dataclasses.replace(piece, elsewhere=tuple(sorted(shown - {edited.document.key}))))
 
     def report_place(self, place: _Place) -> None:
         """What happens to a piece at its place; one that was put elsewhere is reported there."""
@@ -1034,10 +1058,19 @@ class _Planner:
                 place.piece.address if place.address else None,
                 place.old if changed else None,
                 place.new if place.text is None else place.text,
-                self.elsewhere(place) if changed and place.new is not None and not place.address else (),
+                self.changes_too(place),
                 detail,
             )
         )
+
+    def changes_too(self, place: _Place) -> tuple[str, ...]:
+        """The other documents that change with a piece: by its text, or by its place."""
+        found: set[str] = set()
+        if place.new is not None and place.new != place.old and not place.address:
+            found.update(self.elsewhere(place))
+        if (place.new is None and not place.dropped) or place.moved or place.put is not None:
+            found.update(self.shown_in(place.owner, place.document))
+        return tuple(sorted(found))
 
     def marked_files(self) -> dict[str, str]:
         """The text of each file with conflicts, with marks around what clashes."""

@@ -212,7 +212,7 @@ def test_fork_keeps_the_other_documents(world: World, prefix: str, folder: Path)
         assert units.show(connection, address=made.pieces[0].address).source_address == f"{prefix}/guide.md#two"
 
 
-def annexed(world: World, prefix: str, folder: Path) -> None:
+def annexed(world: World, prefix: str, folder: Path, *, layout: str = "documents") -> None:
     """A collection that stands in two documents."""
     one, two = f"{prefix}/a.md#annex-one", f"{prefix}/a.md#annex-two"
     world.born({one: "## Annex one\n\ntext of one\n", two: "## Annex two\n\ntext of two\n"})
@@ -220,7 +220,7 @@ def annexed(world: World, prefix: str, folder: Path) -> None:
     for name in ("a", "b"):
         world.born({f"{prefix}/{name}.md#top": f"# Top of {name}\n"})
         world.composed(f"{prefix}/{name}.md", [f"{prefix}/{name}.md#top", {"collection": f"{prefix}/a.md#annex"}])
-    world.export(folder, prefix=prefix)
+    world.export(folder, prefix=prefix, layout=layout)
 
 
 def test_fork_keeps_the_other_documents_of_a_nested_collection(world: World, prefix: str, folder: Path) -> None:
@@ -251,6 +251,34 @@ def test_edited_in_one_document_and_taken_out_in_another(world: World, prefix: s
     # Nobody's edit is lost without a word.
     assert refusal in ("IU053", "IU215"), refusal or world.render(f"{prefix}/a.md")
     assert world.counts() == before
+
+
+@pytest.mark.parametrize("layout", ["documents", "pieces"])
+@pytest.mark.parametrize("fork", [False, True])
+def test_a_nested_collection_taken_out_of_one_document_stays_in_the_other(
+    world: World, prefix: str, folder: Path, layout: str, fork: bool
+) -> None:
+    annexed(world, prefix, folder, layout=layout)
+    if layout == "documents":
+        rewrite(folder / "b.md", "## Annex one\n\ntext of one\n## Annex two\n\ntext of two\n", "")
+    else:
+        rewrite(folder / prefix / "b.md" / "ORDER", f"collection {prefix}/a.md#annex\n", "")
+    before = world.render(f"{prefix}/a.md")
+    world.bring(folder, fork=fork)
+    assert world.render(f"{prefix}/b.md") == "# Top of b\n"
+    assert world.render(f"{prefix}/a.md") == before
+    assert world.members(f"{prefix}/b.md") == [f"{prefix}/b.md#top"]
+
+
+@pytest.mark.parametrize("change", ["drop", "new"])
+def test_a_plan_says_that_another_document_shows_the_collection_too(
+    world: World, prefix: str, folder: Path, change: str
+) -> None:
+    annexed(world, prefix, folder)
+    section = "## Annex one\n\ntext of one\n"
+    rewrite(folder / "a.md", section, "" if change == "drop" else f"{section}## Annex new\n\ntext\n")
+    (piece,) = world.plan(folder).pieces
+    assert piece.elsewhere == (f"{prefix}/b.md",)
 
 
 def test_a_nested_section_is_edited_and_moved_as_one(world: World, prefix: str, folder: Path) -> None:
@@ -379,7 +407,9 @@ def test_a_shared_piece_moves_to_another_file_edited_and_forked(world: World, pr
     world.export(folder)
     rewrite(folder / "other.md", section, "")
     rewrite(file, "## Three\n", section.replace("enough", "enough now") + "## Three\n")
-    world.bring(folder, fork=True, allow_remove=False)
+    made = world.bring(folder, fork=True, allow_remove=False)
+    (piece,) = made.pieces
+    assert (piece.state, piece.forked, piece.elsewhere) == ("edited", moved, ())
     assert world.render(f"{prefix}/guide.md") == file.read_text()
     assert world.render(f"{prefix}/shared.md") == section
 
@@ -414,6 +444,16 @@ def test_a_line_may_name_a_file_of_the_export(world: World, prefix: str, folder:
     order.write_text(f"{order.read_text()}{prefix}/guide.md/two.md\n")
     world.bring(folder)
     assert world.members(f"{prefix}/other.md") == [f"{prefix}/other.md#other", f"{prefix}/guide.md#two"]
+
+
+@pytest.mark.parametrize("name", ["clause.txt", "my clause.markdown", "Clause.MD"])
+def test_a_new_file_with_another_suffix_is_not_left_behind(world: World, prefix: str, folder: Path, name: str) -> None:
+    guide(world, prefix, folder, layout="pieces")
+    order = folder / prefix / "guide.md" / "ORDER"
+    (order.parent / name).write_text("## Clause\n")
+    order.write_text(f"{order.read_text()}{name}\n")
+    world.bring(folder)
+    assert world.plan(folder).files == ()
 
 
 # ------------------------------------------------------------------------------------------------- the base has moved

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import random
 import shutil
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from hypothesis import assume, event, given, settings
+from hypothesis import Phase, assume, event, given, settings
 from hypothesis import strategies as st
 from pytest_postgresql.executors.noop import NoopExecutor
 from servers import times
@@ -20,6 +23,7 @@ from textcode_helpers import (
     World,
     edited,
     edits,
+    entangled,
     libraries,
     one_world,
     read_manifest,
@@ -30,6 +34,8 @@ from textcode_helpers import (
 
 from iucore import collections
 from iucore.errors import ConflictError, InvalidError
+from iucore.textcode.manifest import Document, Manifest, Piece
+from iucore.textcode.plan import PlannedPiece
 from iucore.textcode.status import status
 
 
@@ -42,10 +48,15 @@ def world(
         yield made
 
 
+def examples(number: int) -> settings:
+    """So many examples, and none of them made smaller: each is a dozen transactions."""
+    return settings(max_examples=times(number), phases=[Phase.explicit, Phase.generate])
+
+
 LAYOUTS = st.sampled_from(["documents", "documents", "documents", "pieces"])
 
 
-@settings(max_examples=times(15))
+@examples(6)
 @given(library=libraries(), layout=LAYOUTS, by_prefix=st.booleans())
 def test_what_was_not_edited_changes_nothing(world: World, library: Library, layout: str, by_prefix: bool) -> None:
     prefix, one, other = world.prefix(), world.directory(), world.directory()
@@ -77,7 +88,7 @@ def test_what_was_not_edited_changes_nothing(world: World, library: Library, lay
     assert world.counts() == before
 
 
-@settings(max_examples=times(60))
+@examples(15)
 @given(library=libraries(), script=edits([*VERBS_OF_TEXTS * 2, *VERBS_OF_FILES]))
 def test_what_is_edited_lands_byte_for_byte(world: World, library: Library, script: Any) -> None:
     prefix, folder = world.prefix(), world.directory()
@@ -97,7 +108,8 @@ def test_what_is_edited_lands_byte_for_byte(world: World, library: Library, scri
     assert tree(folder) == wanted
     if made.conflicts:
         event("conflict")
-        assert library.pinned, made.conflicts
+        for clash in made.conflicts:
+            assert contradictory(clash, base), clash
         with pytest.raises(ConflictError) as refused:
             world.apply(made)
         assert refused.value.sqlstate == "IU215"
@@ -180,7 +192,7 @@ def part_edit(body: str, kind: str, word: str) -> str:
     return f"{body}# Section of {word}{end}{end}new text of {word}{end}"
 
 
-@settings(max_examples=times(20))
+@examples(4)
 @given(
     count=st.integers(2, 6),
     one=st.integers(0, 20),
@@ -241,7 +253,7 @@ def test_editors_of_different_pieces_both_land_in_either_order(
     assert ends[0] == ends[1]
 
 
-@settings(max_examples=times(15))
+@examples(8)
 @given(
     lines=st.integers(3, 8),
     one=st.integers(0, 30),
@@ -291,7 +303,7 @@ def test_editors_of_one_piece_merge_or_conflict(
     assert world.plan(folders[1]).files == ()
 
 
-@settings(max_examples=times(20))
+@examples(12)
 @given(
     count=st.integers(4, 8),
     one=st.tuples(st.integers(0, 30), st.integers(0, 30)),
@@ -365,7 +377,7 @@ def test_orders_merge_when_they_touch_different_pieces(
 ORDER_VERBS = ("line", "words", "insert", "cut_line", "reorder", "take_out", "add", "new", "twice_in")
 
 
-@settings(max_examples=times(30))
+@examples(12)
 @given(
     library=libraries(),
     script=st.lists(
@@ -399,7 +411,8 @@ def test_the_layout_of_pieces(world: World, library: Library, script: Any) -> No
             lines.insert(1 + to % len(lines), sorted(bodies)[at % len(bodies)])
         elif verb == "new":
             lines.insert(1 + to % len(lines), f"new-{number}")
-            texts[str(Path(path).with_name(f"new-{number}.md"))] = f"# New {number}\n"
+            suffix = ".txt" if path.endswith(".txt/ORDER") else ".md"
+            texts[str(Path(path).with_name(f"new-{number}{suffix}"))] = f"# New {number}\n"
     wanted = {**files, **{path: "\n".join(lines) + "\n" for path, lines in orders.items()}, **texts}
     wanted_bytes = {path: body.encode() for path, body in wanted.items()}
     replace_tree(folder, wanted_bytes)
@@ -440,9 +453,270 @@ def test_the_layout_of_pieces(world: World, library: Library, script: Any) -> No
             return f"{key}#{line}" if line.startswith("new-") else line.removeprefix("collection ").split("@")[0]
 
         assert world.members(key) == [named(line) for line in orders[one.path][1:]], key
-        lines = [line.split("@")[0] for line in left[one.path].decode().splitlines()[1:]]
-        assert lines == [f"{key}#{line}" if line.startswith("new-") else line.split("@")[0] for line in orders[one.path][1:]]
+        lines = [named(line) for line in left[one.path].decode().splitlines()[1:]]
+        assert lines == world.members(key), key
     fresh = world.directory()
     world.export(fresh, prefix=prefix, layout="pieces")
     assert whole(fresh) == whole(folder)
     shutil.rmtree(fresh)
+
+
+# -------------------------------------------------------------------------------------- what an edit does to the others
+
+
+def marked(script: Any) -> Any:
+    """A script whose every text has a word of its own."""
+    return [(verb, which, at, to, f"{new} mark{number}q") for number, (verb, which, at, to, new) in enumerate(script)]
+
+
+EDITS_OF_SHARED = (*VERBS_OF_TEXTS, *VERBS_OF_TEXTS, "words", "line", "across", "rewrite", "empty", "delete_file")
+
+
+@examples(15)
+@given(library=entangled, script=edits(EDITS_OF_SHARED).map(marked), fork=st.booleans())
+def test_no_edit_is_lost_and_nothing_else_changes(world: World, library: Library, script: Any, fork: bool) -> None:
+    prefix, folder = world.prefix(), world.directory()
+    library.make(world, prefix)
+    world.export(folder, prefix=prefix)
+    base, files = read_manifest(folder), tree(folder)
+    wanted = edited(files, script)
+    replace_tree(folder, wanted)
+    before = world.counts()
+    try:
+        made = world.plan(folder, fork=fork)
+    except InvalidError as error:
+        assert error.sqlstate == "IU053", error
+        assert library.annex, error
+        event("IU053")
+        return
+    if made.conflicts:
+        event("conflict")
+        for clash in made.conflicts:
+            assert contradictory(clash, base), clash
+        with pytest.raises(ConflictError):
+            world.apply(made)
+        assert (world.counts(), tree(folder)) == (before, wanted)
+        return
+    world.apply(made)
+    event(f"fork {fork}, edited elsewhere too: {any(piece.elsewhere for piece in made.pieces)}")
+    assert world.deleted(prefix) == 0
+    after = world.directory()
+    world.export(after, prefix=prefix)
+    now = {one.key: one for one in read_manifest(after).documents}
+    shown = tree(after)
+    pieces = {one.key: {(piece.address, piece.version) for piece in one.pieces} for one in base.documents}
+    owners: dict[str, set[str]] = {}
+    for one in base.documents:
+        for piece in one.pieces:
+            owners.setdefault(piece.address, set()).add(one.path)
+    changed = {path for path, data in wanted.items() if path in files and files[path] != data}
+    annexed = {
+        one.path for one in base.documents if any(piece.within and "annex" in piece.within[0] for piece in one.pieces)
+    }
+    said: dict[str, set[str | None]] = {one.key: set() for one in base.documents}
+    keys = {one.path: one.key for one in base.documents}
+    for planned in made.pieces:
+        # Where it is, where else it is edited, and where it was.
+        for key in (planned.key, *planned.elsewhere, keys.get(planned.detail.removeprefix("from "), planned.key)):
+            said.setdefault(key, set()).update((planned.address, planned.forked))
+        assert not (planned.forked and planned.elsewhere), planned
+    for one in base.documents:
+        text = shown[one.path]
+        # What nobody else edits is what the file says; of what others edit too, no word is lost.
+        others = set().union(*(owners[piece.address] for piece in one.pieces)) - {one.path}
+        alone = not changed & others
+        if one.path in changed and (alone or (fork and one.path not in annexed)):
+            assert text == wanted[one.path], one.path
+        if one.path in changed:
+            for number in range(len(script)):
+                word = f"mark{number}q".encode()
+                assert word not in wanted[one.path] or word in text, (one.path, word)
+        # What was not edited is what it was, but for edits of pieces that it shares.
+        elif (fork or alone) and not (one.path in annexed and changed & annexed):
+            assert text == files[one.path], one.path
+        if one.path not in changed and text != files[one.path]:
+            assert any(one.key in planned.elsewhere for planned in made.pieces), one.path
+        # The plan names what differs between the two exports, and nothing else differs.
+        assert one.key in made.touched or text == files[one.path], one.key
+        there = {(piece.address, piece.version) for piece in now[one.key].pieces}
+        names = said[one.key]
+        if one.path in annexed:
+            names = set().union(*(said[each.key] for each in base.documents if each.path in annexed))
+        assert {address for address, _ in pieces[one.key] ^ there} <= names, one.key
+    for planned in made.pieces:
+        if planned.state == "edited" and planned.new is not None:
+            assert world.body(planned.address) == planned.new
+            assert planned.new.encode() in shown[next(one.path for one in now.values() if one.key == planned.key)]
+    assert world.finish(folder, made) == []
+    left = tree(folder)
+    assert left == {path: data for path, data in shown.items() if path in left}
+    assert shown.keys() - left.keys() == files.keys() - wanted.keys()
+    assert world.plan(folder, fork=fork).calls == ()
+    shutil.rmtree(after)
+
+
+REASONS = (
+    "a clone would change that",
+    "it is pinned to version",
+    "it was edited where it shows version",
+    "on the same lines",
+    "taken out in",
+)
+
+
+def contradictory(piece: PlannedPiece, base: Manifest) -> bool:
+    """Whether there is a reason for a conflict: the piece stands in more than one place."""
+    times = sum(each.address == piece.address for one in base.documents for each in one.pieces)
+    pinned = any(each.address == piece.address and each.pinned for one in base.documents for each in one.pieces)
+    return any(reason in piece.detail for reason in REASONS) and (times > 1 or pinned)
+
+
+# ---------------------------------------------------------------------------------------------- many editors, any order
+
+
+def write(folder: Path, one: Document, piece: Piece, body: str) -> None:
+    """Put a text in the place of a piece."""
+    path, start = folder / (piece.file or one.path), 0 if piece.file else piece.start
+    data = path.read_bytes()
+    path.write_bytes(data[:start] + body.encode() + data[start + piece.bytes :])
+
+
+def new_body(body: str, kind: str, word: str) -> str:
+    """What an editor makes of a piece."""
+    return "" if kind == "drop" else part_edit(body, kind, word)
+
+
+@examples(3)
+@given(
+    library=libraries(pinned=False),
+    choices=st.lists(
+        st.tuples(st.integers(0, 60), st.sampled_from(["words", "new", "drop"])),
+        min_size=2,
+        max_size=4,
+        unique_by=lambda one: one[0],
+    ),
+    order=st.permutations(range(4)),
+    layout=LAYOUTS,
+)
+def test_the_order_of_applies_does_not_matter(
+    world: World, library: Library, choices: Any, order: list[int], layout: str
+) -> None:
+    ends = []
+    kinds = {kind for _, kind in choices}
+    for turn in (range(4), order, None):
+        prefix, folder = world.prefix(), world.directory()
+        library.make(world, prefix)
+        world.export(folder, prefix=prefix, layout=layout)
+        base = tree(folder)
+        # Each piece at one of its places, by its text; one that stands twice in a file cannot be told from itself.
+        places: dict[str, tuple[Document, Piece, str]] = {}
+        for one in read_manifest(folder).documents:
+            texts = [world.body(piece.address) for piece in one.pieces]
+            for piece, body in zip(one.pieces, texts, strict=True):
+                if body.strip() and texts.count(body) == 1 and "```" not in body and not body.startswith("---"):
+                    places.setdefault(piece.address, (one, piece, body))
+        assume(len(places) > len(choices))
+        chosen = dict(zip(sorted(places), range(len(places)), strict=True))
+        by_number = {number % len(places): (number, kind) for number, kind in choices}
+        editors = []
+        for address, at in chosen.items():
+            if at not in by_number:
+                continue
+            number, kind = by_number[at]
+            one, piece, body = places[address]
+            if (
+                layout == "pieces"
+                or body.count("\r")
+                or not body.endswith("\n")
+                or (kind == "new" and "drop" in kinds)
+                or piece.within
+            ):
+                kind = "words"
+            if kind == "drop" and len(one.pieces) < 3:
+                kind = "words"
+            editors.append((one, piece, body, kind, f"editor{number}"))
+        everything = world.directory()
+        shutil.copytree(folder, everything)
+
+        if turn is None:
+            # From the end of each file on, so that the places before stay where they are.
+            for one, piece, body, kind, word in sorted(editors, key=lambda each: -each[1].start):
+                write(everything, one, piece, new_body(body, kind, word))
+            world.bring(everything)
+        else:
+            mine = []
+            for one, piece, body, kind, word in editors:
+                own = world.directory()
+                shutil.copytree(folder, own)
+                write(own, one, piece, new_body(body, kind, word))
+                mine.append(own)
+            for number in turn:
+                if number < len(mine):
+                    made = world.bring(mine[number])
+                    assert made.conflicts == []
+            for own in mine:
+                world.export(own)
+                assert whole(own) == whole(mine[0])
+            everything = world.directory()
+            world.export(everything, prefix=prefix, layout=layout)
+        assert tree(everything) != base
+        ends.append(
+            {path.replace(prefix, "w"): data.decode().replace(prefix, "w") for path, data in tree(everything).items()}
+        )
+    assert ends[0] == ends[1]
+    assert ends[0] == ends[2]
+
+
+# -------------------------------------------------------------------------------------------------- real documents
+
+CORPORA = Path(os.environ.get("IUCORE_CORPORA") or Path(__file__).resolve().parents[2].parent / "shared" / "corpora")
+
+
+@pytest.mark.corpora
+@pytest.mark.parametrize(("name", "nest"), [("site-policy", False), ("runbooks", True), ("enhancements", False)])
+def test_real_documents(world: World, name: str, nest: bool) -> None:
+    archive = CORPORA / f"{name}.tar.xz"
+    if not archive.is_file():
+        pytest.skip("the archive is not here")
+    chance = random.Random(name)
+    files: dict[str, str] = {}
+    with tarfile.open(archive) as packed:
+        found = [one for one in packed if one.isfile() and one.name.endswith(".md") and one.size < 40_000]
+        for one in chance.sample(found, 6):
+            files[one.name] = packed.extractfile(one).read().decode()  # type: ignore[union-attr]
+    prefix, folder = world.prefix(), world.directory()
+    world.imported(prefix, files, nest=nest)
+    world.export(folder, prefix=prefix)
+    before = {path: body.encode() for path, body in files.items()}
+    assert tree(folder) == before
+    assert world.plan(folder).files == ()
+    verbs = ("line", "words", "insert", "cut_line", "head", "drop", "retitle", "across")
+    # Once each: a second new name would be the first one again.
+    for turn, of_files in enumerate([("rename_file",), ("new_file",), ()]):
+        allowed = (*verbs, *of_files)
+        script = [
+            (
+                chance.choice(allowed),
+                chance.randrange(99),
+                chance.randrange(999),
+                chance.randrange(999),
+                f"turn {turn}, edit {number}",
+            )
+            for number in range(4)
+        ]
+        wanted = edited(tree(folder), script)
+        replace_tree(folder, wanted)
+        keys = {one.path: one.key for one in read_manifest(folder).documents}
+        shown = world.compositions(list(keys.values()))
+        made = world.bring(folder)
+        assert tree(folder) == wanted, script
+        now = {one.path: one.key for one in read_manifest(folder).documents}
+        assert [path for path, data in wanted.items() if world.render(now[path]).encode() != data] == [], script
+        # A piece whose text was not touched is the same piece in the same version.
+        for path, key in keys.items():
+            if before.get(path) == wanted.get(path):
+                assert world.compositions([key])[key] == shown[key]
+        assert len(made.pieces) <= 40, script
+        before = wanted
+    left = whole(folder)
+    assert (world.plan(folder).files, world.export(folder).written, whole(folder)) == ((), 0, left)
