@@ -15,7 +15,7 @@ from iucore.cli._context import Context
 from iucore.cli._input import GIVEN
 from iucore.cli._output import emit_one
 from iucore.cli.export import counted, must_be_folder, typed
-from iucore.cli.plan import shaped, shaping
+from iucore.cli.plan import moved_on, shaped, shaping
 from iucore.errors import ConflictError, InvalidError, IucoreError
 
 if TYPE_CHECKING:
@@ -81,7 +81,10 @@ def apply(
     if folder is not None:
         _finish(context, folder, made)
     emit_one(context, done)
-    if not made.calls:
+    if behind := moved_on(made):
+        again = "iucore export --to DIR" if directory is None else typed("export", "--to", directory)
+        context.say(f"{counted(behind, 'file')} older than the database, and not applied; bring it in: {again}")
+    elif not made.calls:
         context.say("nothing to do: the database says what the files say")
     if folder is None:
         there = "" if directory is None else f": {_errors.visible(directory, keep='')}"
@@ -104,6 +107,8 @@ def _read(path: str) -> tuple[Plan, str | None]:
         error.detail = f"{path}: {error.detail}"
         raise
     directory = more.get("directory")
+    if not isinstance(directory, str | None):
+        raise InvalidError("the file is not a plan", sqlstate="IU051", detail=f"{path}: its directory is no text")
     return made, str(Path(path).parent / directory) if isinstance(directory, str) else None
 
 

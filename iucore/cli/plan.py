@@ -165,6 +165,8 @@ def plan(
         emit_rows(context, PlannedRow, map(_row, made.pieces))
     if made.conflicts:
         context.say(f"{counted(len(made.conflicts), 'conflict')}: iucore apply refuses this until it is settled")
+    if behind := moved_on(made):
+        context.say(f"{counted(behind, 'file')} moved on in the database: {typed('status', directory)}")
     if exit_code and made.conflicts:
         ctx.exit(CONFLICT)
     if exit_code and _changes(made):
@@ -222,6 +224,11 @@ def _row(piece: PlannedPiece) -> PlannedRow:
     )
 
 
+def moved_on(made: Plan) -> int:
+    """How many files are as they were exported, when the database is not."""
+    return sum(each.state == "moved on" for each in made.files)
+
+
 def _changes(made: Plan) -> bool:
     """Whether an apply would change something, and be it only which file is which in the manifest."""
     return bool(made.calls) or any(each.state in ("renamed", "landed") for each in made.files)
@@ -231,8 +238,9 @@ def _changes(made: Plan) -> bool:
 
 
 def _report(made: Plan, theirs: Mapping[str, str], directory: str, command: list[str]) -> Iterator[str]:
-    files: dict[str, list[PlannedFile]] = {each.path: [] for each in made.files}
-    for each in made.files:
+    listed = [each for each in made.files if each.state != "moved on"]
+    files: dict[str, list[PlannedFile]] = {each.path: [] for each in listed}
+    for each in listed:
         files[each.path].append(each)
     pieces: dict[str, list[PlannedPiece]] = {path: [] for path in files}
     for piece in made.pieces:
@@ -310,7 +318,9 @@ def _summary(made: Plan) -> str:
     said = [f"{states.count(state):,} {state}" for state in _STATES if state in states]
     kinds = [each.state for each in made.files]
     said += [
-        f"{counted(kinds.count(state), 'file')} {state}" for state in ("renamed", "deleted", "landed") if state in kinds
+        f"{counted(kinds.count(state), 'file')} {state}"
+        for state in ("renamed", "deleted", "landed", "moved on")
+        if state in kinds
     ]
     return f"{', '.join(said) or 'nothing would change'}; {made.unchanged:,} unchanged"
 
@@ -318,12 +328,14 @@ def _summary(made: Plan) -> str:
 def _next(made: Plan, directory: str, command: list[str]) -> Iterator[str]:
     if made.conflicts:
         yield f"see both sides in one text: {typed('plan', directory, '--conflict-files')}"
-        yield "to settle a conflict, write what the database has into the file and apply; then edit it again"
+        yield "to settle a conflict, let both sides say the same (such as what the database has) and apply; then edit"
     elif _changes(made):
         more = ["--allow-remove"] if made.missing else []
         yield f"next: {typed(*command, '-m', 'REASON', *more)}"
         if made.missing:
             yield "(--allow-remove lets missing pieces leave their collections; no piece is deleted)"
+    elif moved_on(made):
+        yield f"older than the database, and not applied; bring it in: {typed('export', '--to', directory)}"
     elif made.files:
         yield f"next: {typed('status', directory)}"
     else:

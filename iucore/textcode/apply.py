@@ -5,14 +5,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from iucore import _call, collections
+from iucore import _call, _check, collections
 from iucore._call import Call
 from iucore.errors import ConflictError, InvalidError
 from iucore.textcode.export import refresh
@@ -127,21 +126,34 @@ def _digest(content: Mapping[str, Any]) -> str:
 
 
 # What a plan may ask for: a plan is a file, and files come from anywhere.
-_FUNCTIONS = frozenset(
-    {
-        "fn_iu_create_many",
-        "fn_iu_clone",
-        "fn_iu_edit",
-        "fn_iu_collection_create",
-        "fn_iu_collection_add",
-        "fn_iu_collection_remove",
-        "fn_iu_collection_reorder",
-        "fn_iu_collection_pin",
-        "fn_iu_collection_replace",
-    }
-)
+_ALLOWED = {
+    "fn_iu_create_many": {"p_pieces"},
+    "fn_iu_clone": {"p_source", "p_address", "p_version"},
+    "fn_iu_edit": {"p_address", "p_expected_version", "p_body", "p_title"},
+    "fn_iu_collection_create": {"p_key", "p_kind", "p_title", "p_members"},
+    "fn_iu_collection_add": {"p_key", "p_member", "p_at", "p_anchor", "p_version"},
+    "fn_iu_collection_remove": {"p_key", "p_member"},
+    "fn_iu_collection_reorder": {"p_key", "p_member", "p_at", "p_anchor"},
+    "fn_iu_collection_pin": {"p_key", "p_member", "p_version"},
+    "fn_iu_collection_replace": {"p_key", "p_member", "p_piece"},
+}
 
-_NAME = re.compile(r"p_[a-z_]+")
+
+def _check_call(call: Call) -> None:
+    """Refuse what no plan asks for: names become part of the statement, and values are sent as they are."""
+    allowed = _ALLOWED.get(call.function) if isinstance(call.function, str) else None
+    named = isinstance(call.arguments, Mapping) and allowed is not None and call.arguments.keys() <= allowed
+    if not named or not all(type(value) in (str, int) for value in call.arguments.values()):
+        detail = str(call.function)
+        raise InvalidError(
+            "the plan asks for a call that no plan makes",
+            sqlstate="IU051",
+            detail=detail,
+            hint="Make it again: iucore plan DIR -o PLAN",
+        )
+    for name, value in call.arguments.items():
+        if isinstance(value, str):
+            _check.text(value, name.removeprefix("p_"))
 
 
 def calls(
@@ -177,11 +189,7 @@ def calls(
         )
     made = []
     for number, call in enumerate(plan.calls, start=1):
-        # The names become part of the statement; values are bound.
-        named = isinstance(call.arguments, Mapping) and all(map(_NAME.fullmatch, call.arguments))
-        if not named or str(call.function) not in _FUNCTIONS:
-            detail = str(call.function)
-            raise InvalidError("the plan asks for a call that no plan makes", sqlstate="IU051", detail=detail)
+        _check_call(call)
         shared = {
             "p_reason": reason,
             "p_actor": actor,
@@ -260,7 +268,7 @@ def check_base(connection: Connection, plan: Plan) -> None:
 
 
 def finish(connection: Connection, directory: Path, plan: Plan) -> list[str]:
-    """Bring the folder and its manifest up to date when a plan was applied and committed.
+    """Bring the folder and its manifest up to date when a plan was applied and committed; at REPEATABLE READ.
 
     Returns:
         The paths of files that were edited meanwhile and left as they are.

@@ -205,7 +205,14 @@ def export(
                 detail=f"there: {_described(old)}; asked for: {_described(new)}",
                 hint="Export to another folder, or the same again: iucore export --to DIR",
             )
-        return _Writer(connection, tree, old, discard_edits).write(new, list(found.values()), progress)
+        renamed: Mapping[str, str] = {}
+        known = file_digests(old)
+        scanned = {str(path) for path in tree.scan()}
+        if known.keys() - scanned and scanned - known.keys():
+            from iucore.textcode.status import look  # which needs this module
+
+            renamed = look(connection, tree, old).renamed
+        return _Writer(connection, tree, old, discard_edits, renamed).write(new, list(found.values()), progress)
 
 
 def _described(selection: Manifest) -> str:
@@ -319,16 +326,22 @@ def check_ranges(document: Document, data: bytes) -> None:
 class _Writer:
     """One export into one tree."""
 
-    def __init__(self, connection: Connection, tree: Tree, old: Manifest, discard_edits: bool) -> None:
+    def __init__(
+        self, connection: Connection, tree: Tree, old: Manifest, discard_edits: bool, renamed: Mapping[str, str]
+    ) -> None:
         self.connection = connection
         self.tree = tree
         self.old = old
         self.discard_edits = discard_edits
-        self.before = {document.collection: document for document in old.documents}
+        self.before = {
+            document.collection: dataclasses.replace(document, path=renamed.get(document.path, document.path))
+            for document in old.documents
+        }
         self.known = file_digests(old)
+        self.known |= {new: self.known[was] for was, new in renamed.items()}
+        self.renamed = set(renamed)
         self.edited: list[str] = []
         self.done: set[str] = set()
-        self.renamed: set[str] = set()
         self.applied: set[str] = set()
         self.restore = True  # write files that were deleted
         self.kept = 0
@@ -390,23 +403,17 @@ class _Writer:
         return str(document_path(each.key, each.kind, new.prefix))
 
     def refresh(
-        self,
-        stage: Stage,
-        keys: Sequence[str],
-        files: Mapping[str, str],
-        renamed: Mapping[str, str],
-        landed: Collection[str],
+        self, stage: Stage, keys: Sequence[str], files: Mapping[str, str], landed: Collection[str]
     ) -> list[Document]:
         """Stage the files of some collections; the entries in the manifest that change."""
-        self.renamed, self.applied = set(renamed), set(files)
+        self.applied = set(files)
         self.restore = False
-        self.known |= {new: self.known[old] for old, new in renamed.items()} | dict(files)
+        self.known |= dict(files)
         changed = {
-            document.collection: dataclasses.replace(document, path=renamed[document.path])
+            document.collection: self.before[document.collection]
             for document in self.old.documents
-            if document.path in renamed
+            if document.path in self.renamed
         }
-        self.before |= changed
         for document in self.exported(stage, list(current(self.connection, keys).values()), self.old):
             # An edit made meanwhile stands on what was exported before, unless all of that has landed.
             if document.path not in self.edited or document.path in landed:
@@ -540,7 +547,7 @@ def refresh(
     landed: Collection[str],
     trusted: str,
 ) -> list[str]:
-    """Export some collections again after their files were applied, and leave the others as they are.
+    """Export some collections again after their files were applied, and leave the others; at REPEATABLE READ.
 
     Args:
         connection: of the caller.
@@ -563,8 +570,8 @@ def refresh(
         old = manifest.excerpt(data, keys) if known else None
         whole = old is None
         old = manifest.load(data) if old is None else old
-        writer = _Writer(connection, tree, old, False)
-        documents = writer.refresh(stage, keys, files, renamed, landed)
+        writer = _Writer(connection, tree, old, False, renamed)
+        documents = writer.refresh(stage, keys, files, landed)
         if whole:
             by_id = {document.collection: document for document in (*old.documents, *documents)}
             new = old.replaced(by_id.values())

@@ -234,6 +234,13 @@ def load(data: bytes) -> Manifest:
     try:
         found = json.loads(data, parse_constant=_constant)
     except (ValueError, RecursionError) as error:
+        if b"\n<<<<<<< " in data:
+            raise InvalidError(
+                "the manifest of the export has conflict marks",
+                sqlstate="IU050",
+                detail=NAME,
+                hint=f"Take either side of it whole (git checkout --ours {NAME}); iucore apply DIR does the rest.",
+            ) from None
         raise invalid(f"it is not JSON: {error}") from None
     head = _Reader(found, "the manifest")
     if head.text("format") != FORMAT:
@@ -278,7 +285,7 @@ def _document(value: Any, number: int, layout: str) -> Document:
     change = reader.number("change")
     sha256 = reader.sha256("sha256")
     length = reader.number("bytes", least=0)
-    steps = reader.text("steps") if "steps" in reader.fields else None
+    steps = reader.text("steps") if kind == "workflow" else None
     steps_sha256 = reader.sha256("steps_sha256") if steps is not None else None
     values = reader.array("pieces")
     reader.end()

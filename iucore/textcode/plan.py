@@ -43,8 +43,9 @@ Token = tuple[str, int]
 class PlannedFile:
     """One file that is not as it was exported.
 
-    ``state`` is ``edited``, ``new``, ``renamed``, ``deleted``, ``landed`` (the database says the same already) or
-    ``generated`` (it was edited and is never read back); ``was`` is the path that a renamed file had.
+    ``state`` is ``edited``, ``new``, ``renamed``, ``deleted``, ``landed`` (the database says the same already),
+    ``generated`` (it was edited and is never read back) or ``moved on`` (it is as it was exported, and the database is
+    not); ``was`` is the path that a renamed file had.
     """
 
     path: str
@@ -389,7 +390,8 @@ class _Planner:
                 self.files.append(PlannedFile(stands, key, state))
                 if state == "edited":
                     edited[path] = digest
-        self.files += [PlannedFile(path, None, "new") for path in self.found.new]
+            elif document is not None and document.key in self.moved:
+                self.files.append(PlannedFile(stands, key, "moved on"))
         for document in self.old.documents:
             if document.path in edited or any(piece.file in edited for piece in document.pieces):
                 stands = self.found.renamed.get(document.path, document.path)
@@ -940,27 +942,37 @@ class _Planner:
     def add_documents(self) -> None:
         """New files, cut into pieces."""
         if self.old.layout == "pieces":
+            self.files += [PlannedFile(path, None, "new") for path in self.found.new]
             return
+        documents = []
         for path in self.found.new:
             document = cut.cut_document(
                 self.text(path), path=PurePosixPath(path), prefix=self.old.prefix or "", level=self.level
             )
-            self.documents.append(document)
-        keys = [document.key for document in self.documents]
-        taken = {each.key for each in collections.export_collections(self.connection, keys=keys)}
-        addresses = [piece.address for document in self.documents for piece in document.pieces]
+            documents.append((path, document))
+        taken = current(self.connection, [document.key for _, document in documents])
+        addresses = [piece.address for _, document in documents for piece in document.pieces]
         born = {shown.address for shown in units.show_many(self.connection, addresses=addresses, bodies=False)}
-        for document in self.documents:
-            path = str(document.path)
+        for path, document in documents:
+            text = "".join(piece.body for piece in document.pieces)
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            self.results.append(Result(path, document.key, digest, digest))
+            if document.key in taken and collections.render(self.connection, key=document.key) == text:
+                # Applied before, by a call whose folder was not brought up to date.
+                self.files.append(PlannedFile(path, document.key, "landed"))
+                continue
+            self.files.append(PlannedFile(path, None, "new"))
+            self.documents.append(document)
             for piece in document.pieces:
-                detail = f"there is a collection {document.key}" if document.key in taken else ""
-                detail = detail or ("a piece has this address" if piece.address in born else "")
+                detail = ""
+                if document.key in taken:
+                    detail = f"there is a collection {document.key}: rename the file, then iucore export --to DIR"
+                elif piece.address in born:
+                    detail = "a piece has this address: rename the file"
                 state = "conflict" if detail else "new"
                 self.pieces.append(
                     PlannedPiece(path, document.key, state, piece.address, None, new=piece.body, detail=detail)
                 )
-            digest = hashlib.sha256("".join(piece.body for piece in document.pieces).encode()).hexdigest()
-            self.results.append(Result(path, document.key, digest, digest))
 
     def birth_calls(self) -> list[Call]:
         births = [

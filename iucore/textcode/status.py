@@ -150,7 +150,13 @@ def check_database(
         now = found.get(document.key)
         if now is not None and now.collection_id != document.collection:
             raise manifest.invalid(f"{document.path}: {document.key} is another collection in this database")
-    stale = {(piece.address, piece.version): piece for document in moved for piece in document.pieces}
+        if now is not None and (now.kind, now.title) != (document.kind, document.title):
+            raise manifest.invalid(f"{document.path}: {document.key} has another kind or title in this database")
+    stale = {
+        (piece.address, piece.version, piece.sha256, piece.bytes): piece
+        for document in moved
+        for piece in document.pieces
+    }
     asked = list(stale.values())
     truth = units.show_many(
         connection, addresses=[one.address for one in asked], versions=[one.version for one in asked], bodies=False

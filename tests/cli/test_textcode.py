@@ -582,7 +582,7 @@ def test_new_files(run: Run, out: Path) -> None:
     (out / "d.md").write_text("# Taken\n")
     run("collection", "create", "docs/d.md", "--title", "D", "-m", "r")
     taken = run("plan", "out")
-    assert "  conflict docs/d.md#taken (there is a collection docs/d.md)" in taken.stdout
+    assert "  conflict docs/d.md#taken (there is a collection docs/d.md: rename the file" in taken.stdout
     assert "(IU215)" in run("apply", "out", "-m", "r", code=5).stderr
 
 

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sqlalchemy import text
 from textcode_helpers import World, one_world, read_manifest, tree, whole
 
 from iucore import collections, units
+from iucore._call import Call
 from iucore.errors import ConflictError, InvalidError, IucoreError
 from iucore.textcode import apply as applying
 
@@ -641,3 +643,78 @@ def test_plans_survive_their_file(world: World, prefix: str, folder: Path) -> No
     assert (loaded, more) == (made, {"directory": "x"})
     for damaged in (written.replace("wörds", "words"), written[:-20], "[]", written.replace('"version": 1,', "", 1)):
         refused("IU051", lambda damaged=damaged: applying.load(damaged))  # type: ignore[misc]
+
+
+# ------------------------------------------------------------------------------------- what a first reader ran into
+
+
+def test_a_new_file_whose_folder_was_not_brought_up_to_date_has_landed(world: World, prefix: str, folder: Path) -> None:
+    file = guide(world, prefix, folder)
+    (folder / "new.md").write_text("# New\n\nhello\n")
+    rewrite(file, "text of two", "words of two")
+    world.apply(world.plan(folder))
+    again = world.plan(folder)
+    assert {one.path: one.state for one in again.files} == {"guide.md": "landed", "new.md": "landed"}
+    assert not again.calls
+    world.apply(again)
+    world.finish(folder, again)
+    assert world.plan(folder).files == ()
+    (folder / "other.md").write_text("# Other\n")
+    world.apply(world.plan(folder))
+    (folder / "other.md").write_text("# Other, edited\n")
+    assert said(world.plan(folder), prefix) == [("conflict", "other.md#other-edited")]
+
+
+def test_a_reverted_folder_is_called_older(world: World, prefix: str, folder: Path) -> None:
+    file = guide(world, prefix, folder)
+    before = whole(folder)
+    rewrite(file, "text of two", "words of two")
+    world.bring(folder)
+    for path, data in before.items():
+        (folder / path).write_bytes(data)
+    made = world.plan(folder)
+    assert [(one.path, one.state) for one in made.files] == [("guide.md", "moved on")]
+    assert not made.calls and not made.pieces
+
+
+def test_an_export_knows_a_file_that_was_renamed(world: World, prefix: str, folder: Path) -> None:
+    file = guide(world, prefix, folder, **{"other.md": "# Other\n\ntext\n"})
+    file.rename(folder / "renamed.md")
+    world.export(folder)
+    assert sorted(tree(folder)) == ["other.md", "renamed.md"]
+    assert world.plan(folder).files == ()
+    (folder / "renamed.md").rename(folder / "again.md")
+    rewrite(folder / "again.md", "text of two", "words of two")
+    assert world.export(folder).kept == 1
+    made = world.plan(folder)
+    assert said(made, prefix) == [("edited", "guide.md#two")]
+    world.bring(folder)
+    assert sorted(tree(folder)) == ["again.md", "other.md"]
+
+
+@pytest.mark.parametrize(
+    "more", [{"p_actor": "the boss"}, {"p_reason": "r"}, {"p_body": {"a": 1}}, {"p_body": None}, {"p_x) --": "1"}]
+)
+def test_a_forged_call_is_refused(world: World, prefix: str, folder: Path, more: dict[str, Any]) -> None:
+    file = guide(world, prefix, folder)
+    rewrite(file, "text of two", "words of two")
+    made = world.plan(folder)
+    forged = [Call(one.function, {**one.arguments, **more}) for one in made.calls]
+    before = world.counts()
+    refused("IU051", lambda: world.apply(replace(made, calls=tuple(forged))))
+    assert world.counts() == before
+
+
+def test_a_manifest_that_gives_a_piece_to_another_is_refused(world: World, prefix: str, folder: Path) -> None:
+    file = guide(world, prefix, folder)
+    rewrite(folder / "iucore-manifest.json", '#two"', '#three"')
+    rewrite(file, "text of two", "words of two")
+    refused("IU050", lambda: world.plan(folder))
+
+
+def test_a_manifest_with_conflict_marks_says_what_to_do(world: World, prefix: str, folder: Path) -> None:
+    guide(world, prefix, folder)
+    path = folder / "iucore-manifest.json"
+    path.write_bytes(b"<<<<<<< HEAD\n" + path.read_bytes())
+    path.write_bytes(path.read_bytes().replace(b'"change"', b'\n<<<<<<< HEAD\n"change"', 1))
+    assert "git checkout --ours" in refused("IU050", lambda: world.plan(folder)).hint

@@ -368,7 +368,7 @@ def test_orders_merge_when_they_touch_different_pieces(
     assert [each for each in after if each in calm] == calm
     assert world.counts()["information_unit"] == before["information_unit"] + (layout == "documents" and here == "add")
     assert world.finish(folder, made) == []
-    assert world.plan(folder).files == ()
+    assert {one.state for one in world.plan(folder).files} <= {"moved on"}
     assert world.plan(folder).calls == ()
 
 
