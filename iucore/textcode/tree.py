@@ -64,15 +64,11 @@ _Signature = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """How many files were written, how many already held these bytes and were left alone, and the bytes of both.
-
-    ``removed`` counts the files that a ``Stage`` took away.
-    """
+    """How many files were written, how many already held these bytes and were left alone, and the bytes of both."""
 
     written: int
     unchanged: int
     byte_length: int
-    removed: int = 0
 
 
 # --------------------------------------------------------------------------------------------------- file by file
@@ -486,7 +482,7 @@ class Stage:
             _sync(folder.descriptor)
             self._tree._seen.update(moves.run(root, folder))
             _discard(root, folder)
-        return Written(len(self._puts), len(self._kept), self._total, going)
+        return Written(len(self._puts), len(self._kept), self._total)
 
     def _name(self, path: PurePosixPath) -> None:
         if why := _unfit(path, ours=True):
