@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 from sqlalchemy import create_engine
@@ -29,6 +30,9 @@ _GIT = ("git", "-c", "gc.auto=0", "-c", "user.name=bench", "-c", "user.email=ben
 _BYTES = """
 select sum(pg_table_size(c.oid)), sum(pg_indexes_size(c.oid))
 from pg_class as c where c.relnamespace = 'iucore'::regnamespace and c.relkind = 'r'"""
+
+# Python before 3.11.4 has no filters.
+_DATA: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 
 
 @dataclass(slots=True)
@@ -123,7 +127,7 @@ def unpack(source: Path, tree: Path, files: int | None) -> None:
         members = [
             member for member in packed if member.isfile() and Path(member.name).suffix.lower() in cut.FOLDER_SUFFIXES
         ]
-        packed.extractall(tree, members=members[:files], filter="data")
+        packed.extractall(tree, members=members[:files], **_DATA)
 
 
 def _pass(database: Database, tree: Path, prefix: str) -> _Seen:
