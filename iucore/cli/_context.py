@@ -142,7 +142,11 @@ class Context:
         if self.recorder is not None:
             verb(self.recorder, after=after, limit=limit, **given)
         with self.transaction(snapshot=True) as connection:
-            yield from pages(connection, verb, name, after=after, limit=limit, **given)
+            left = sys.maxsize if limit is None else limit
+            while left and (page := verb(connection, after=after, limit=min(left, PAGE), **given)):
+                yield from page
+                after = name(page[-1])
+                left -= len(page)
 
     def close(self) -> None:
         """End the connection."""
@@ -153,23 +157,6 @@ class Context:
             finally:
                 if connection.engine.driver == "psycopg2":
                     _interruptible(False)
-
-
-def pages(
-    connection: Connection,
-    verb: Callable[..., list[Row]],
-    name: Callable[[Row], str],
-    *,
-    after: str = "",
-    limit: int | None = None,
-    **given: Any,
-) -> Iterator[Row]:
-    """As ``Context.pages``, in the caller's transaction."""
-    left = sys.maxsize if limit is None else limit
-    while left and (page := verb(connection, after=after, limit=min(left, PAGE), **given)):
-        yield from page
-        after = name(page[-1])
-        left -= len(page)
 
 
 def _interruptible(on: bool) -> None:

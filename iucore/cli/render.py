@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from operator import attrgetter
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ import click
 
 from iucore import collections
 from iucore.cli._base import Change, Command, examples, pass_context, records
-from iucore.cli._context import Context, pages
+from iucore.cli._context import Context
 from iucore.cli._errors import AUTHOR, READER
 from iucore.cli._input import GIVEN, as_of, as_of_option
 from iucore.cli._output import Progress, emit_one, write
@@ -144,20 +143,14 @@ def _put(output: str | None, chunks: Iterator[bytes] | list[bytes]) -> None:
 
 def _tree(context: Context, prefix: str, directory: Path, change: int | None, moment: datetime | None) -> None:
     """The collection of the prefix and every one below it; one that a fragment names is a part of another."""
-    from iucore.textcode.cut import path_of_key
+    from iucore.textcode.export import document_path, selected
     from iucore.textcode.tree import write_tree
-
-    def path_of(key: str) -> PurePosixPath:
-        # Its own key gives the name of its last segment, as a file that is copied into a folder keeps its name.
-        below = f"{prefix}/{key.rpartition('/')[2]}" if key == prefix else key
-        return path_of_key(below, prefix)
 
     if context.recorder is not None:
         raise click.UsageError("--to writes many files: print the SQL of one KEY.")
     past = change is not None or moment is not None
     with context.transaction(snapshot=True) as connection:
-        found = pages(connection, collections.list_collections, attrgetter("key"), prefix=prefix)
-        keys = [each.key for each in found if "#" not in each.key and f"{each.key}/".startswith(f"{prefix}/")]
+        keys = selected(connection, (), prefix)
         if past:
             keys = [key for key in keys if _existed(connection, key, change, moment)]
         if not keys:
@@ -167,7 +160,7 @@ def _tree(context: Context, prefix: str, directory: Path, change: int | None, mo
                 detail=f"prefix: {prefix}",
                 hint="See what there is: iucore collection list",
             )
-        paths = [path_of(key) for key in keys]
+        paths = [document_path(key, "file", prefix) for key in keys]
         progress = Progress(context, "rendered", len(keys))
         finished: list[str] = []
 

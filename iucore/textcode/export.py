@@ -383,15 +383,10 @@ class _Writer:
     def exported(self, stage: Stage, found: list[ExportedCollection], new: Manifest) -> Iterator[Document]:
         """Stage the files of collections; the entries of their documents."""
         before = {each.key: self.before.get(each.collection_id) for each in found}
-        same = {key: document for key, document in before.items() if document is not None}
-        same = {each.key: same[each.key] for each in found if each.key in same and is_same(same[each.key], each)}
+        same = {each.key: old for each in found if (old := before[each.key]) is not None and is_same(old, each)}
         now = standing(self.connection, [each for each in found if each.key not in same])
         for each in found:
-            path = self.path(each, new)
-            if each.key in same:
-                entry = dataclasses.replace(same[each.key], path=path)
-            else:
-                entry = now[each.key].document(path, "", new.layout)
+            entry = same.get(each.key) or now[each.key].document(self.path(each, new), "", new.layout)
             yield self.document(stage, entry, before[each.key], new.layout, same=each.key in same)
 
     def path(self, each: ExportedCollection, new: Manifest) -> str:

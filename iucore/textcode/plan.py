@@ -19,13 +19,12 @@ from iucore.errors import InvalidError
 from iucore.textcode import cut, manifest, merge
 from iucore.textcode.align import align, closest
 from iucore.textcode.export import (
-    MANIFEST,
     Standing,
     current,
     file_digests,
     is_same,
+    manifest_bytes,
     order_lines,
-    read_manifest,
     standing,
 )
 from iucore.textcode.manifest import Document, Manifest, Piece
@@ -188,10 +187,11 @@ def plan(
     [('edited', 'guide/two')]
     """
     with Tree(directory) as tree:
-        old = read_manifest(tree)
+        data = manifest_bytes(tree)
+        old = manifest.load(data)
         found = look(connection, tree, old)
         planner = _Planner(connection, tree, old, found, fork, frozenset(fork_pieces), level, kind)
-        return planner.plan()
+        return planner.plan(hashlib.sha256(data).hexdigest())
 
 
 @dataclass(slots=True)
@@ -302,6 +302,7 @@ class _Planner:
         self.used: dict[str, set[str]] = {}  # keys of the documents in which a piece stands, by its address
         self.taken: dict[str, set[str]] = {}  # addresses of pieces, by the key of the document that they begin with
         self.ours: dict[str, list[list[Token]]] = {}  # the orders that the files make of a collection
+        self.theirs: dict[str, list[Token]] = {}  # and the orders that the database has now
         self.fresh: dict[str, str] = {}  # in the layout of pieces: new files by the addresses that they would get
         self.named: dict[str, str] = {}  # and what a line of an order may call a piece
         self.clones: list[Call] = []
@@ -310,7 +311,7 @@ class _Planner:
 
     # ------------------------------------------------------------------------------------------------- the phases
 
-    def plan(self) -> Plan:
+    def plan(self, manifest_sha256: str) -> Plan:
         stand = {self.found.renamed.get(path, path) for path in self.old.files()} | set(self.found.new)
         check_names(PurePosixPath(path) for path in sorted(stand))
         self.compare_files()
@@ -319,6 +320,7 @@ class _Planner:
         self.match_across_files()
         self.name_new_pieces()
         self.order_files()
+        self.theirs = self.standing_orders()
         self.merge_texts()
         orders = self.merge_orders()
         composed = self.compose(orders)
@@ -345,7 +347,7 @@ class _Planner:
         }
         changed = sum(piece.version is not None for piece in self.pieces)
         return Plan(
-            manifest_sha256=hashlib.sha256(self.tree.read(MANIFEST)).hexdigest(),
+            manifest_sha256=manifest_sha256,
             files=tuple(self.files),
             pieces=tuple(self.pieces),
             unchanged=sum(len(document.pieces) for document in self.old.documents) - changed,
@@ -589,8 +591,7 @@ class _Planner:
         for new in self.new:
             if not new.born:
                 continue
-            path = PurePosixPath(new.path)
-            segment = cut.cut(new.body, suffix=path.suffix, name=cut.clean_title(path.name))[0]
+            segment = self.segment(new.body, new.path)
             new.title = segment.title
             new.address = new.address or self.free(new.document.key, segment.slug)
             like = new.after or first.get(new.path)
@@ -694,14 +695,15 @@ class _Planner:
     def edit(self, place: _Place, address: str, version: int, text: str, title: str) -> Call:
         """The call that gives a piece its text; a title that came from the text follows it."""
         named: dict[str, object] = {"p_address": address, "p_expected_version": version, "p_body": text}
-        derived = self.title(place.old, place.path)
-        if title == derived and (follows := self.title(text, place.path)) != derived:
+        derived = self.segment(place.old, place.path).title
+        if title == derived and (follows := self.segment(text, place.path).title) != derived:
             named["p_title"] = follows
         return Call("fn_iu_edit", named)
 
-    def title(self, body: str, path: str) -> str:
-        name = cut.clean_title(PurePosixPath(path).name)
-        return cut.cut(body, suffix=PurePosixPath(path).suffix, name=name)[0].title
+    def segment(self, body: str, path: str) -> cut.Segment:
+        """What the cutter makes of the beginning of a piece."""
+        name = PurePosixPath(path).name
+        return cut.cut(body, suffix=PurePosixPath(path).suffix, name=cut.clean_title(name))[0]
 
     def fork_place(self, place: _Place) -> None:
         """A clone with the edit takes the place of the piece."""
@@ -723,7 +725,7 @@ class _Planner:
                 self.clash(place, "the same lines were edited in the database", found.marked)
                 return
             text, source = found.text, head.version
-        title = self.title(text, place.path)
+        title = self.segment(text, place.path).title
         slug = cut.slugify(title) or "section"
         place.address = self.free(place.document.key, slug)
         place.text = text
@@ -750,8 +752,7 @@ class _Planner:
         if address not in self.used:
             used = units.where_used(self.connection, address=address)
             self.used[address] = {each.key.partition("#")[0] for each in used}
-        roots = self.used[address]
-        return tuple(sorted(roots - {place.document.key.partition("#")[0]}))
+        return tuple(sorted(self.used[address] - {place.document.key.partition("#")[0]}))
 
     def clash(self, place: _Place, why: str, marked: str | None = None) -> None:
         place.conflict, place.marked = why, (place.new or "") if marked is None else marked
@@ -773,7 +774,6 @@ class _Planner:
                 owner = _owner(edited.document, prefix)
                 base[owner] = order
                 owners.setdefault(owner, edited)
-        theirs = self.standing_orders()
         orders = {}
         for owner, old in base.items():
             changed = [order for order in self.ours.get(owner, []) if order != old]
@@ -785,12 +785,12 @@ class _Planner:
                     detail=f"{owner}, in {owners[owner].path}",
                     hint="Change it in one place, or with: iucore collection reorder",
                 )
-            now = theirs.get(owner, [])
+            now = self.theirs.get(owner, [])
             wanted = self.recognised(wanted, [token for token in now if token not in old])
             orders[owner], clashes = merge.merge_order(old, wanted, now)
             for clash in clashes:
                 self.clash(self.place_of(owners[owner], clash.token[1]), clash.why)
-        return {**{owner: order for owner, order in theirs.items() if owner not in orders}, **orders}
+        return {**self.theirs, **orders}
 
     def wanted(self, edited: _Edited) -> dict[tuple[int, ...], list[Token]]:
         """What a file makes of the order of each collection in it.
@@ -872,10 +872,9 @@ class _Planner:
 
     def compose(self, orders: Mapping[str, list[Token]]) -> list[Call]:
         """The composer calls that make each order of what it is now."""
-        now = self.standing_orders()
         calls = []
         for owner, order in sorted(orders.items()):
-            for step in merge.steps(now.get(owner, []), order):
+            for step in merge.steps(self.theirs.get(owner, []), order):
                 kind, number = step.token
                 named: dict[str, object] = {"p_key": owner}
                 if step.verb == "add":
