@@ -34,6 +34,18 @@ _TYPES: dict[str, type] = {
     "p_enabled": bool,
     "p_delta": bool,
     "p_refuse_if_used": bool,
+    "p_first": int,
+    "p_last": int,
+    "p_upto": int,
+    "p_dead_letters": list,
+    "p_positions": list,
+    "p_networks": list,
+    "p_ordered": bool,
+    "p_partitions": int,
+    "p_max_attempts": int,
+    "p_backoff_ms": int,
+    "p_backoff_cap_ms": int,
+    "p_before": datetime,
 }
 
 
@@ -53,7 +65,7 @@ def arguments(required: Mapping[str, Any], **optional: Any) -> dict[str, Any]:
             text(value, plain)
         elif expected is list:
             for number, item in enumerate(value, start=1):
-                if name == "p_versions":
+                if name in ("p_versions", "p_dead_letters", "p_positions"):
                     of_type(item, int, f"{plain} {number}")
                 else:
                     text(item, f"{plain} {number}")

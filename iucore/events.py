@@ -35,6 +35,18 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class PrunedPart:
+    """A quarter of a year that was emptied: how many events and attempts went, and when the first and the last was."""
+
+    slot: int
+    events: int
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    change_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class EventType:
     """A registered type of events; ``change_id`` is None for one that came with iucore."""
 
@@ -162,3 +174,49 @@ def check(connection: Connection | _call.Recorder) -> list[RegistryFinding]:
     [('no_route', 'invoice.paid')]
     """
     return _call.rows(connection, RegistryFinding, "fn_iu_registry_check", {})
+
+
+def wake(connection: Connection | _call.Recorder) -> bool:
+    """Wake a worker that sleeps; whether one was told. Calls ``fn_iu_wake``.
+
+    Use a short transaction of its own after the commit of a change, never that of the change itself: NOTIFY takes a
+    lock of the whole cluster there. Where nobody calls it a worker looks by itself, a little later.
+
+    >>> events.wake(connection)
+    False
+    """
+    return bool(_call.scalar(connection, "fn_iu_wake", {}))
+
+
+def prune(
+    connection: Connection | _call.Recorder,
+    *,
+    before: datetime,
+    reason: str,
+    actor: str | None = None,
+    request_key: str | None = None,
+) -> list[PrunedPart]:
+    """Empty the partitions whose events are all older and dealt with. Calls ``fn_iu_events_prune``.
+
+    A partition is a quarter of a year, and the present one stays. The ledger stays verifiable: it then begins at the
+    last position that went.
+
+    Args:
+        connection: of the caller, at READ COMMITTED, who commits.
+        before: a moment in the past, with its time zone.
+        reason: why, in one line.
+        actor: who claims to do this.
+        request_key: makes the call safe to repeat.
+
+    Raises:
+        InvalidError: IU012, IU013, IU016, IU017, IU018, IU038.
+        GateClosedError: IU100.
+        ConflictError: IU203, IU220: a route is to take some of the events yet; the detail names it.
+
+    >>> events.prune(connection, before=datetime.fromisoformat("2020-01-01T00:00Z"), reason="older than three years")
+    []
+    """
+    named = _check.arguments(
+        {"p_before": _check.moment(before), "p_reason": reason}, p_actor=actor, p_request_key=request_key
+    )
+    return _call.rows(connection, PrunedPart, "fn_iu_events_prune", named)

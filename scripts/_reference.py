@@ -54,7 +54,7 @@ select c.relname as name, c.relkind = 'v' as is_view, obj_description(c.oid, 'pg
         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
     ) as columns
 from pg_class as c
-where c.relnamespace = 'iucore'::regnamespace and c.relkind in ('r', 'v')
+where c.relnamespace = 'iucore'::regnamespace and c.relkind in ('r', 'p', 'v') and not c.relispartition
 order by c.relkind = 'v', c.relname collate "C"
 """
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +72,17 @@ class Tree:
     def present_order(self) -> list[Path]:
         """The present in an order in which it can be applied: as the revisions first name it, the views last.
 
-        A function may have come to read what a later revision made: set check_function_bodies to off.
+        A table goes behind the functions that it names. A function may have come to read what a later revision made:
+        set check_function_bodies to off.
         """
         present = self.present()
-        names = dict.fromkeys(name for revision in self.revisions() for name in revision.listed)
-        return sorted(
-            (present[name] for name in names if name in present), key=lambda path: path.parent.name == "views"
-        )
+        order: dict[str, Path] = {}
+        for name in (name for revision in self.revisions() for name in revision.listed if name in present):
+            if present[name].parent.name == "tables":
+                needed = re.findall(r"\biucore\.(fn_iu_\w+)", present[name].read_text("utf-8"))
+                order |= {f"{one}.sql": present[f"{one}.sql"] for one in needed if f"{one}.sql" not in order}
+            order.setdefault(name, present[name])
+        return sorted(order.values(), key=lambda path: path.parent.name == "views")
 
     def hash_lines(self) -> dict[str, str]:
         """Path below alembic/ -> sha256, of every file that is in a revision now."""

@@ -70,7 +70,8 @@ described (kind, object, owner, acl, comment, definition) as (
                 from pg_catalog.pg_constraint as k
                 where k.conrelid = c.oid and k.contype = 'n' and k.conkey = array[a.attnum] and not k.convalidated
             ),
-            l.collname, a.attstorage, a.attidentity, a.attgenerated,
+            -- Up to 16 a partition does not know that a column of its table is an identity.
+            l.collname, a.attstorage, case when c.relispartition then '' else a.attidentity end, a.attgenerated,
             -- Minor releases from November 2026 on (15.20) keep a version of their own among the options of each column.
             (
                 select jsonb_agg(o.setting order by o.setting collate "C")
@@ -90,7 +91,9 @@ described (kind, object, owner, acl, comment, definition) as (
         'constraint', coalesce(c.name, n.nspname || '.' || y.typname) || '.' || k.conname, null, null,
         obj_description(k.oid, 'pg_constraint'),
         jsonb_build_array(
-            k.contype, pg_get_constraintdef(k.oid), k.convalidated, k.condeferrable, k.condeferred, k.connoinherit,
+            k.contype, pg_get_constraintdef(k.oid), k.convalidated, k.condeferrable, k.condeferred,
+            -- A restore makes the key of a partition alone and attaches it.
+            case when c.relispartition and k.contype in ('p', 'u') then false else k.connoinherit end,
             coalesce(to_jsonb(k) ->> 'conenforced', 'true'),
             -- The triggers behind a foreign key can be switched off.
             (
@@ -194,6 +197,21 @@ described (kind, object, owner, acl, comment, definition) as (
             ),
             p.prosecdef, p.proleakproof, p.proisstrict, p.proretset, p.provolatile, p.proparallel, p.procost, p.prorows,
             p.prosupport::text, (select jsonb_agg(s order by s collate "C") from unnest(p.proconfig) as s)
+        )
+        -- What an aggregate does stands beside its function.
+        || coalesce(
+            (
+                select jsonb_build_array(
+                    g.aggkind, g.aggnumdirectargs, g.aggtransfn::text, g.aggfinalfn::text, g.aggcombinefn::text,
+                    g.aggserialfn::text, g.aggdeserialfn::text, g.aggmtransfn::text, g.aggminvtransfn::text,
+                    g.aggmfinalfn::text, g.aggfinalextra, g.aggmfinalextra, g.aggfinalmodify, g.aggmfinalmodify,
+                    (select o.oprname from pg_catalog.pg_operator as o where o.oid = g.aggsortop),
+                    format_type(g.aggtranstype, null), g.aggtransspace,
+                    format_type(nullif(g.aggmtranstype, 0), null), g.aggmtransspace, g.agginitval, g.aggminitval
+                )
+                from pg_catalog.pg_aggregate as g
+                where g.aggfnoid = p.oid
+            ), '[]'
         )
     from namespace as n
     join pg_catalog.pg_proc as p on p.pronamespace = n.oid

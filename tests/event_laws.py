@@ -16,9 +16,17 @@ select format('select %1$L as at, t.%2$I as change_id from iucore.%1$I as t wher
     c.relname, a.attname)
 from pg_catalog.pg_class as c
 join pg_catalog.pg_attribute as a on a.attrelid = c.oid
-where c.relnamespace = 'iucore'::regnamespace and c.relkind = 'r' and a.atttypid = 'int8'::regtype
-    and a.attname ~ '(^|_)change(_id)?$' and c.relname not in ('change', 'change_result', 'event_outbox')
+where c.relnamespace = 'iucore'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
+    and a.atttypid = 'int8'::regtype and a.attname ~ '(^|_)change(_id)?$'
+    and c.relname not in ('change', 'change_result', 'event_outbox', 'event_log')
 order by 1
+"""
+
+# What is older was pruned, and its events with it.
+PRUNED = """
+select coalesce(max((q.quarter ->> 'last_at')::timestamptz), '-infinity')
+from iucore.event_outbox as e cross join lateral jsonb_array_elements(e.payload -> 'quarters') as q (quarter)
+where e.event_type = 'delivery.pruned'
 """
 
 LAWS = {
@@ -55,17 +63,53 @@ LAWS = {
         ) as o
         where o.before > o.change_id
     """,
+    "the positions of the ledger are counted without gap, from its beginning or behind the newest anchor": """
+        select min(l.position), max(l.position), count(*)
+        from iucore.event_log as l
+        cross join (select coalesce(max(a.position), 0) as position from iucore.ledger_anchor as a) as a
+        where l.position > a.position
+        group by a.position
+        having min(l.position) <> a.position + 1 or max(l.position) <> a.position + count(*)
+    """,
+    "an event in the ledger is the one in the outbox, once": """
+        select l.position from iucore.event_log as l
+        left join iucore.event_outbox as o on o.id = l.event_id and o.slot = l.slot
+        where o.id is null or (l.event_type, l.aggregatetype, l.aggregateid, l.subject, l.delivery_lane, l.payload,
+            l.change_id, l.actor, l.claimed_actor, l.traceparent, l.created_at)
+            is distinct from (o.event_type, o.aggregatetype, o.aggregateid, o.event_subject_ref, o.delivery_lane,
+            o.payload, o.change_id, o.actor, o.claimed_actor, o.traceparent, o.created_at)
+        union all
+        select max(l.position) from iucore.event_log as l group by l.event_id having count(*) > 1
+    """,
+    "what the sequencer has seen is in the ledger": """
+        select o.id
+        from (select q.* from iucore.sequencer_batch as q order by q.batch desc limit 1) as b
+        join iucore.event_outbox as o on pg_visible_in_snapshot(o.xid, b.seen)
+        where b.system_identifier = (select s.system_identifier from pg_control_system() as s)
+            and not exists (select from iucore.event_log as l where l.event_id = o.id)
+    """,
+    "the ledger has the events of one subject in the order of its changes": """
+        select o.aggregatetype, o.aggregateid, o.position from (
+            select l.*, lag(l.change_id) over w as before
+            from iucore.event_log as l
+            window w as (partition by l.aggregatetype, l.aggregateid order by l.position)
+        ) as o
+        where o.before > o.change_id
+    """,
 }
 
 
 def assert_events(connection: psycopg.Connection[Any]) -> None:
-    """No piece without event, no event without change, no row opened or closed by a change without event."""
+    """No piece without event, no event without change, no row opened or closed by a change without event; the ledger is
+    whole.
+    """
     cursor = connection.cursor(row_factory=tuple_row)
     columns = [statement for (statement,) in cursor.execute(COLUMNS).fetchall()]
     assert len(columns) > 15, "the columns are found"
     laws = LAWS | {
         "a change that opened or closed a row has an event": f"""
             select t.at, t.change_id from ({" union all ".join(columns)}) as t
+            join iucore.change as c on c.change_id = t.change_id and c.changed_at > ({PRUNED})
             where not exists (select from iucore.event_outbox as e where e.change_id = t.change_id)
         """
     }

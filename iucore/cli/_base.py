@@ -56,7 +56,7 @@ def _common() -> list[click.Parameter]:
             type=click.Choice(FORMATS),
             expose_value=False,
             callback=_set("format"),
-            help="Format of the output; else a table on a terminal, tsv elsewhere. Not for render and sql.",
+            help="Format of the output; else a table on a terminal, tsv elsewhere. Not for render, sql and metrics.",
         ),
         click.Option(
             ["--debug"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
@@ -24,6 +25,8 @@ Result = TypeVar("Result")
 Row = TypeVar("Row")
 
 PAGE = 1000
+# W3C Trace Context.
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Context:
@@ -104,8 +107,11 @@ class Context:
         if snapshot:
             connection.execution_options(isolation_level="REPEATABLE READ")
         with connection.begin():
+            if _TRACEPARENT.fullmatch(trace := os.environ.get("TRACEPARENT", "")):
+                # Of the transaction, not of the session: a pooler may give the session to others.
+                connection.exec_driver_sql(f"select set_config('iucore.traceparent', '{trace}', true)")
             yield connection
-        self.committed = self.role != _errors.READER
+        self.committed = self.role not in (_errors.READER, _errors.AUDITOR)
 
     def read(
         self,
@@ -148,15 +154,33 @@ class Context:
                 after = name(page[-1])
                 left -= len(page)
 
+    def reads_views(self) -> None:
+        """Refuse to become SQL: the command reads views and calls no governed function."""
+        if self.recorder is not None:
+            raise click.UsageError("This command has no governed SQL: it reads views.")
+
     def close(self) -> None:
-        """End the connection."""
+        """End the connection; after a commit wake a worker first: never in the transaction of a change."""
         connection, self._connection = self._connection, None
         if connection is not None:
             try:
+                if self.committed:
+                    _wake(connection)
                 connection.close()
             finally:
                 if connection.engine.driver == "psycopg2":
                     _interruptible(False)
+
+
+def _wake(connection: Connection) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from iucore import events
+    from iucore.errors import IucoreError
+
+    # What was asked for is done; polling carries where this cannot be had.
+    with suppress(SQLAlchemyError, IucoreError), connection.begin():
+        events.wake(connection)
 
 
 def _interruptible(on: bool) -> None:

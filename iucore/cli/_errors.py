@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FAILED, DIFFERENT, FORBIDDEN, CONFLICT, UNREACHABLE, INTERRUPTED = 1, 3, 4, 5, 6, 130
 
 READER, AUTHOR, OPERATOR, OWNER = "iucore_reader", "iucore_author", "iucore_operator", "iucore_owner"
-GATEKEEPER = "iucore_gatekeeper"
+GATEKEEPER, AUDITOR = "iucore_gatekeeper", "iucore_auditor"
 
 _CONFLICTS = ("40001", "40P01", "55P03")
 _NO_SCHEMA = ("42883", "42P01", "3F000")
@@ -66,7 +66,7 @@ def explain(error: Exception, context: Context) -> int:
         return CONFLICT if isinstance(error, ConflictError) else FAILED
     if isinstance(error, OSError) and context.committed:
         message = "the change is committed; only its output could not be written"
-        show(message, "", error.strerror or str(error), "Do not repeat it. What was done: iucore event list")
+        show(message, "", error.strerror or str(error), "Do not repeat it. What was done: iucore events list")
         return FAILED
     if isinstance(error, OSError):
         name = "" if error.filename is None else str(error.filename)

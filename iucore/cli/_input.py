@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -208,6 +209,19 @@ def number(value: str) -> int:
     if not 1 <= found < 2**63:
         raise click.BadParameter(f"{value!r} is not a number from 1 to {2**63 - 1}.")
     return found
+
+
+def position(value: str) -> int:
+    """A position of the ledger, or 0 for its beginning, as the type of an option."""
+    return 0 if value.strip() == "0" else number(value)
+
+
+def milliseconds(value: str) -> int:
+    """A time such as ``500ms``, ``1s``, ``5min`` or ``1h`` in milliseconds, as the type of an option."""
+    found = re.fullmatch(r"(\d{1,9})(ms|s|min|m|h)", value.strip(), re.ASCII)
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a time such as 500ms, 1s, 5min or 1h.")
+    return int(found[1]) * {"ms": 1, "s": 1000, "min": 60_000, "m": 60_000, "h": 3_600_000}[found[2]]
 
 
 def yes_option(function: Function) -> Function:

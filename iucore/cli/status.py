@@ -14,30 +14,46 @@ from iucore.cli._base import Command, examples, pass_context
 from iucore.cli._context import Context, coloured
 from iucore.cli._errors import DIFFERENT, visible
 from iucore.cli._input import GIVEN
-from iucore.cli._output import emit_rows, write
+from iucore.cli._output import emit_one, emit_rows, write
 from iucore.cli.export import counted, must_be_folder, typed
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from iucore.operations import health
     from iucore.textcode.status import FileStatus, Status
 
 
 @click.command(
     cls=Command,
     epilog=examples(
+        "iucore status",
         "iucore status handbook",
         "iucore status handbook --exit-code --quiet",
         "iucore status handbook --format json",
     ),
 )
-@click.argument("directory", metavar="DIR", type=GIVEN)
-@click.option("--exit-code", is_flag=True, help="End with 3 when something differs.")
+@click.argument("directory", metavar="[DIR]", type=GIVEN, required=False)
+@click.option("--exit-code", is_flag=True, help="With DIR: end with 3 when something differs.")
 @click.pass_context
 @pass_context
-def status(context: Context, ctx: click.Context, directory: str, exit_code: bool) -> None:
-    """Say which files of the export in DIR were edited, and what moved on in the database since.
+def status(context: Context, ctx: click.Context, directory: str | None, exit_code: bool) -> None:
+    """Say how the database is, or with DIR: what differs between the exported files in it and the database.
+
+    Without DIR: gates, inventory, outbox, ledger, routes and workers, and for all that is wrong the next command to
+    type. Exit code 3 when something is wrong. That is: a revision that is not the newest; a difference from the
+    inventory; gate master or composer closed; an event that waits for its place longer than a minute; a ledger that
+    ends where the sequencer did not; and of a route: open dead letters, on without a transport or while gate delivery
+    is closed, a target that takes nothing now, more than a minute behind.
 
     A text for people, unless a --format is given.
     """
+    if directory is None:
+        if exit_code:
+            raise click.UsageError("--exit-code is for DIR.")
+        if not _database(context):
+            ctx.exit(DIFFERENT)
+        return
     from iucore.textcode import status as compared
     from iucore.textcode.cut import printable
 
@@ -56,6 +72,81 @@ def status(context: Context, ctx: click.Context, directory: str, exit_code: bool
         emit_rows(context, compared.FileStatus, rows)
     if exit_code and found.different:
         ctx.exit(DIFFERENT)
+
+
+def _database(context: Context) -> bool:
+    """Print how the database is; whether nothing is wrong."""
+    from iucore.operations import health
+
+    with context.transaction(snapshot=True) as connection:
+        found = health.status(connection)
+    if context.format is None:
+        write("".join(f"{visible(line)}\n" for line in _screen(found)).encode("utf-8", "backslashreplace"))
+    else:
+        emit_one(context, found)
+    return not found.wrong
+
+
+def _screen(found: health.Status) -> Iterator[str]:
+    """One screen about the database."""
+    if found.revision is not None:
+        inventory = "not compared" if found.inventory is None else found.inventory
+        yield f"{'revision':<11}{found.revision} of {found.newest_revision}, inventory {inventory}"
+        yield f"{'gates':<11}{', '.join(f'{gate.gate} {_open(gate.is_open)}' for gate in found.gates)}"
+    for name, lane in zip(("outbox", ""), found.outbox, strict=False):
+        oldest = "" if lane.oldest_seconds is None else f", the oldest for {_age(lane.oldest_seconds)}"
+        yield f"{name:<11}{lane.lane}: {lane.unsequenced} without a place in the ledger{oldest}"
+    if found.outbox:
+        ago = "" if found.sequenced_at is None else f", last sequenced {_ago(found.sequenced_at, found.at)}"
+        yield f"{'ledger':<11}head {found.head}{ago}"
+        yield from _routes(found)
+        seen = [f"{worker.worker} ({_ago(worker.last_seen, found.at)})" for worker in found.workers[:_WORKERS]]
+        seen += [f"{len(found.workers) - _WORKERS} more"] if len(found.workers) > _WORKERS else []
+        yield f"{'workers':<11}{', '.join(seen) if seen else 'none seen'}"
+    for heading, findings in (("wrong", found.wrong), ("note", found.notes)):
+        for finding in findings:
+            if found.revision is not None:
+                yield ""
+            yield f"{heading}: {finding.what}"
+            yield f"  next: {finding.next}"
+    if not found.wrong:
+        yield ""
+        yield "nothing is wrong"
+
+
+def _routes(found: health.Status) -> Iterator[str]:
+    """The routes that somebody cares for, and how many others there are."""
+    from iucore.operations.health import counted
+
+    shown = [each for each in found.routes if each.execution_enabled or each.live or each.dead or each.retries]
+    rest = len(found.routes) - len(shown)
+    yield f"{'routes':<11}{len(shown)} in use{f', {rest} off' if rest else ''}"
+    width = max((len(each.route) for each in shown), default=0)
+    for each in shown:
+        behind = f", {counted(each.lag_events)} behind ({_age(each.lag_seconds or 0)})" if each.lag_events else ""
+        waits = f", {each.retries} to send again" if each.retries else ""
+        waits += f", {each.deferred} put aside" if each.deferred else ""
+        dead = f", {each.dead} dead" if each.dead else ""
+        yield f"  {each.route:<{width}}  {each.mode}, at {each.position}{behind}{waits}{dead}"
+
+
+_WORKERS = 5
+
+
+def _open(is_open: bool) -> str:
+    return "open" if is_open else "closed"
+
+
+def _age(seconds: float) -> str:
+    """A time in its largest unit."""
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def _ago(moment: datetime, at: datetime) -> str:
+    return f"{_age(max((at - moment).total_seconds(), 0))} ago"
 
 
 def _report(found: Status, directory: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from _bench import archive, data, textcode
+from _bench import archive, data, delivery, textcode
 from _bench.harness import DifferentError, Line, Side, Skipped, paired, with_growth
 from _bench.server import Bench, Database
 
@@ -48,11 +48,11 @@ select u.unit_id, 1, u.head_sha256, %(title)s, 'active', '{{}}', u.change_id fro
 returning unit_id, version, encode(content_sha256, 'hex'), change_id"""
 _INSERT_EVENT = """,
 e as (
-    insert into beside.event_outbox
-        (id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id, actor)
+    insert into beside.event_outbox_0
+        (id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id, actor, slot)
     select {uuid}, 'unit', u.unit_id::text, 'created',
         jsonb_build_object('kind', %(kind)s::text, 'version', 1, 'sha256', encode(u.head_sha256, 'hex')), %(address)s,
-        'immediate', u.change_id, session_user
+        'immediate', u.change_id, session_user, 0
     from u
 )"""
 
@@ -178,8 +178,8 @@ def _copies(connection: psycopg.Connection, prefix: str, pieces: int) -> Side:
         "unit_content": "content_sha256, byte_length, body",
         "information_unit": "unit_id, address, kind, head_version, head_sha256, change_id",
         "unit_version": "unit_id, version, content_sha256, title, lifecycle, attributes, change_id",
-        "event_outbox": "id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id,"
-        " actor",
+        "event_outbox_0": "id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane, change_id,"
+        " actor, slot",
     }
 
     def side() -> float:
@@ -193,7 +193,7 @@ def _copies(connection: psycopg.Connection, prefix: str, pieces: int) -> Side:
             versions.append((unit, 1, digest, piece["title"], "active", "{}", change))
             payload = json.dumps({"kind": piece["kind"], "version": 1, "sha256": digest[2:]})
             event = (next(ids), "unit", unit, "created", payload, piece["address"], "immediate", change)
-            events.append((*event, connection.info.user))
+            events.append((*event, connection.info.user, 0))
         buffers = [data.copy_text(rows) for rows in (contents, units, versions, events)]
         began = time.perf_counter()
         with connection.transaction(), connection.cursor() as cursor:
@@ -552,6 +552,7 @@ JOBS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "ranks": ranks,
     "archive": archive.archive,
     "textcode": textcode.textcode,
+    "delivery": delivery.delivery,
     "library": library,
     "start": start,
 }

@@ -39,6 +39,10 @@ class Sizes:
     edge: int = 1_000
     files: int | None = None
     starts: int = 3
+    events: int = 200_000
+    backlog: int = 1_000_000
+    hold: float = 60
+    peers: bool = True
 
 
 QUICK = Sizes(
@@ -54,6 +58,9 @@ QUICK = Sizes(
     edge=200,
     files=60,
     starts=1,
+    events=20_000,
+    backlog=100_000,
+    hold=6,
 )
 
 
@@ -73,12 +80,12 @@ class Bench:
         self.url = make_url(url)
         self.sizes = sizes
         self.corpora = corpora
-        self._own = own
+        self.own = own
 
     @contextlib.contextmanager
     def database(self, name: str = "bench_job") -> Iterator[Database]:
         """A database at head, under a name of its own where two are needed at once."""
-        if not self._own:
+        if not self.own:
             if name != "bench_job":
                 raise Skipped("it needs two databases, and the server is not the bench's own")
             yield Database(self.url)
@@ -186,7 +193,7 @@ class Database:
             join {0}.unit_version as v on v.unit_id = u.unit_id and v.change_id = u.change_id
             join {0}.unit_content as c on c.content_sha256 = v.content_sha256
             join {0}.change as g on g.change_id = u.change_id
-            left join {0}.event_outbox as e on e.change_id = u.change_id and e.aggregateid = u.unit_id::text"""
+            left join {0}.event_outbox_0 as e on e.change_id = u.change_id and e.aggregateid = u.unit_id::text"""
         ours, theirs = query.format("iucore"), query.format("beside")
         with self.admin() as connection:
             row = connection.execute(

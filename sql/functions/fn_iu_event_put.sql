@@ -15,16 +15,34 @@ as $$
 -- writes the outbox. Call it while the subject is locked: the order of the ids within a subject is then that of commits.
 -- A type that is not registered takes the delayed lane, which keeps every event. On the immediate lane a repeated fact is
 -- kept once.
+declare
+    v_trace text := nullif(current_setting('iucore.traceparent', true), '');
 begin
-    insert into iucore.event_outbox (id, aggregatetype, aggregateid, type, payload, event_subject_ref, delivery_lane,
-        change_id, actor, claimed_actor)
-    select iucore.fn_iu_uuid7(), p_aggregatetype, e.aggregateid, p_type, e.payload, e.subject,
-        coalesce(t.delivery_lane, 'delayed'), c.change_id, c.actor, c.claimed_actor
-    from iucore.change as c
-    left join iucore.event_type as t on t.event_type = p_aggregatetype || '.' || p_type
-    cross join lateral unnest(p_aggregateids, p_subjects, p_payloads) as e (aggregateid, subject, payload)
-    where c.change_id = p_change_id
-    on conflict (event_type, event_subject_ref) where delivery_lane = 'immediate' do nothing;
+    -- Of a caller's setting only what the W3C calls a traceparent: nothing else may reach a receiver's headers.
+    if v_trace !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' then
+        v_trace := null;
+    end if;
+    if exists (
+        select from iucore.event_type as t
+        where t.event_type = p_aggregatetype || '.' || p_type and t.delivery_lane = 'immediate'
+    ) then
+        insert into iucore.event_outbox_0 (id, aggregatetype, aggregateid, type, payload, event_subject_ref,
+            delivery_lane, change_id, actor, claimed_actor, traceparent, slot)
+        select iucore.fn_iu_uuid7(), p_aggregatetype, e.aggregateid, p_type, e.payload, e.subject,
+            'immediate', c.change_id, c.actor, c.claimed_actor, v_trace, 0
+        from iucore.change as c
+        cross join lateral unnest(p_aggregateids, p_subjects, p_payloads) as e (aggregateid, subject, payload)
+        where c.change_id = p_change_id
+        on conflict (event_type, event_subject_ref) where delivery_lane = 'immediate' do nothing;
+    else
+        insert into iucore.event_outbox (id, aggregatetype, aggregateid, type, payload, event_subject_ref,
+            delivery_lane, change_id, actor, claimed_actor, traceparent)
+        select iucore.fn_iu_uuid7(), p_aggregatetype, e.aggregateid, p_type, e.payload, e.subject,
+            'delayed', c.change_id, c.actor, c.claimed_actor, v_trace
+        from iucore.change as c
+        cross join lateral unnest(p_aggregateids, p_subjects, p_payloads) as e (aggregateid, subject, payload)
+        where c.change_id = p_change_id;
+    end if;
 end
 $$;
 

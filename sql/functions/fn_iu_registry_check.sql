@@ -7,7 +7,7 @@ as $$
     select 'no_route', t.event_type, 'the event type has no route',
         'Register one with fn_iu_route_register (iucore route register).'
     from iucore.event_type as t
-    where not exists (select from iucore.route as r where r.event_type = t.event_type)
+    where not exists (select from iucore.route as r where r.event_type = t.event_type or r.event_type is null)
     union all
     select 'delta_on_immediate', t.event_type,
         'each event is a different change, and the immediate lane keeps only the first for each subject',

@@ -18,8 +18,8 @@ language plpgsql
 volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- A new route for the events of a type, on the lane of the type, switched off. Registering the same again is the same fact
--- and changes nothing.
+-- A new route for the events of a type, on the lane of the type, or of every type (null); switched off. It begins with what
+-- happens from now on. Registering the same again is the same fact and changes nothing.
 -- Raises: IU011, IU016, IU017, IU034, IU041, IU100, IU203, IU206.
 declare
     v_change record;
@@ -37,10 +37,10 @@ begin
     end if;
     perform iucore.fn_iu_assert_title(p_title);
     select t.delivery_lane into v_lane from iucore.event_type as t where t.event_type = p_event_type;
-    if not found then
+    if not found and p_event_type is not null then
         raise exception using errcode = 'IU041', message = 'event type not registered',
             detail = format('event type: %s', coalesce(quote_literal(left(p_event_type, 140)), 'null')),
-            hint = 'List event types with fn_iu_event_type_list (iucore event types), or register it with '
+            hint = 'List event types with fn_iu_event_type_list (iucore events types), or register it with '
                 'fn_iu_event_type_register.';
     end if;
     select o.* into v_change
@@ -51,6 +51,10 @@ begin
         values (p_route, p_event_type, v_lane, p_title, v_change.change_id)
         on conflict on constraint pk_route do nothing;
         if found then
+            insert into iucore.delivery_cursor (route, partition, mode, kind, position, change_id)
+            values (p_route, 0, 'dry_run', 'done',
+                coalesce((select l.position from iucore.event_log as l order by l.position desc limit 1), 0),
+                v_change.change_id);
             perform iucore.fn_iu_event_put('route', 'registered', v_change.change_id, array[p_route], array[p_route],
                 array[jsonb_build_object('event_type', p_event_type)]);
         end if;
@@ -61,7 +65,7 @@ begin
     select r.route, r.event_type, r.title, r.delivery_lane,
         coalesce((v_change.replayed ->> 'enabled')::boolean, v_enabled), r.change_id
     from iucore.route as r
-    where r.route = p_route and r.event_type = p_event_type and r.title = p_title;
+    where r.route = p_route and r.event_type is not distinct from p_event_type and r.title = p_title;
     if not found then
         raise exception using errcode = 'IU206', message = 'route is registered with another meaning',
             detail = format('route: %s', p_route), hint = 'Choose another name for the route.';
@@ -70,6 +74,6 @@ end
 $$;
 
 alter function iucore.fn_iu_route_register owner to iucore_owner;
-comment on function iucore.fn_iu_route_register is 'Register a route for the events of a type.';
+comment on function iucore.fn_iu_route_register is 'Register a route for the events of a type, or of all.';
 revoke execute on function iucore.fn_iu_route_register from public;
 grant execute on function iucore.fn_iu_route_register to iucore_gatekeeper;

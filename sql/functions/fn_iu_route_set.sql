@@ -10,7 +10,8 @@ language plpgsql
 volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
--- Switches a route on or off. Every call is recorded; one that finds the route as asked returns changed = false.
+-- Switches a route on or off. Every call is recorded; one that finds the route as asked returns changed = false. When it is
+-- on and configured for the first time, it sends what happens from then on.
 -- Locks: the row of the route.
 -- Raises: IU016, IU017, IU037, IU042, IU100, IU203.
 declare
@@ -41,6 +42,7 @@ begin
             where r.route = p_route;
             insert into iucore.route_switch (change_id, route, execution_enabled)
             values (v_change.change_id, p_route, p_enabled);
+            perform iucore.fn_iu_route_arm(p_route, v_change.change_id);
             perform iucore.fn_iu_event_put('route', 'switched', v_change.change_id, array[p_route], array[p_route],
                 array[jsonb_build_object('enabled', p_enabled)]);
         end if;

@@ -1,7 +1,7 @@
 create table iucore.route (
     route text collate "C" not null,
-    event_type text collate "C" not null,
-    delivery_lane text collate "C" not null,
+    event_type text collate "C",
+    delivery_lane text collate "C",
     title text not null,
     execution_enabled boolean not null default false,
     change_id bigint,
@@ -12,6 +12,7 @@ create table iucore.route (
         references iucore.event_type (event_type, delivery_lane),
     constraint fk_route_change foreign key (change_id) references iucore.change (change_id),
     constraint fk_route_switched foreign key (switched_change) references iucore.change (change_id),
+    constraint ck_route_type check ((event_type is null) = (delivery_lane is null)),
     constraint ck_route_name check (route ~ '^[a-z][a-z0-9_]{0,62}(\.[a-z][a-z0-9_]{0,62})*$')
 );
 
@@ -22,8 +23,8 @@ comment on table iucore.route is 'The registry of routes: where events of a type
 revoke all on table iucore.route from public;
 grant select on table iucore.route to iucore_reader, iucore_worker;
 comment on column iucore.route.route is 'Name of the route.';
-comment on column iucore.route.event_type is 'The type whose events take it.';
-comment on column iucore.route.delivery_lane is 'The lane of the type.';
+comment on column iucore.route.event_type is 'The type whose events take it; null when all do.';
+comment on column iucore.route.delivery_lane is 'The lane of the type; null for a route of all.';
 comment on column iucore.route.title is 'What the route is for.';
 comment on column iucore.route.execution_enabled is 'Whether it may send; every route is born switched off.';
 comment on column iucore.route.change_id is 'The call that registered it; null for a route that came with iucore.';

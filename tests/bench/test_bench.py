@@ -6,6 +6,7 @@ import io
 import json
 import sys
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,8 @@ from _bench import harness
 from _bench.archive import NAME
 from _bench.jobs import JOBS
 from _bench.server import Bench, Sizes
+
+from iucore.operations import migrate
 
 TINY = Sizes(
     rounds=1,
@@ -30,6 +33,10 @@ TINY = Sizes(
     moves=10,
     edge=5,
     starts=1,
+    events=2_000,
+    backlog=2_000,
+    hold=0.8,
+    peers=False,
 )
 
 
@@ -46,7 +53,7 @@ def bench(url: str, tmp_path: Path) -> Bench:
 def test_every_job_gives_whole_lines(bench: Bench):
     lines = []
     for name, job in JOBS.items():
-        if name == "governance":  # needs two databases
+        if name in ("governance", "delivery"):  # they need databases of their own
             with pytest.raises(harness.Skipped):
                 list(job(bench))
             continue
@@ -82,13 +89,24 @@ def test_pairs_store_the_same_rows(bench: Bench, job: str):
         assert database.differences() == 2
 
 
+def test_delivery_gives_whole_lines(new_database: Callable[[], str]):
+    url = new_database()
+    migrate.upgrade(url)
+    own = Bench(url, TINY, own=True)
+    lines = list(JOBS["delivery"](own))
+    assert len({line.case for line in lines}) == len(lines) > 15
+    for line in lines:
+        assert line.beside and line.note and 0 < line.low <= line.ratio <= line.high
+
+
 def test_the_tables_beside_are_the_same_tables(bench: Bench):
     query = """
         select conrelid::regclass::text, pg_get_constraintdef(oid) from pg_constraint
         where connamespace = '{0}'::regnamespace and contype <> 'n'
+            and (select c.relkind from pg_class as c where c.oid = conrelid) = 'r'
         union all
         select tablename, regexp_replace(indexdef, 'INDEX [^ ]+ ON', 'INDEX ON') from pg_indexes
-        where schemaname = '{0}'
+        where schemaname = '{0}' and indexdef not like '% ON ONLY %'
         union all
         select relname, array_to_string(reloptions, ' ') from pg_class
         where relnamespace = '{0}'::regnamespace and relkind = 'r'"""

@@ -237,15 +237,15 @@ WRONG = {
     "unknown route": (["route", "on", "nope", "-m", "r"], 1, "IU042"),
     "a route of an unknown type": (["route", "register", "x", "--type", "x.y", "--title", "X", "-m", "r"], 1, "IU041"),
     "bad route": (["route", "register", "X", "--type", "unit.edited", "--title", "X", "-m", "r"], 1, "IU034"),
-    "bad event type": (["event", "register", "paid", "--title", "P", "--lane", "delayed", "-m", "r"], 1, "IU034"),
-    "bad lane": (["event", "register", "a.b", "--title", "P", "--lane", "slow", "-m", "r"], 2, "--lane"),
+    "bad event type": (["events", "register", "paid", "--title", "P", "--lane", "delayed", "-m", "r"], 1, "IU034"),
+    "bad lane": (["events", "register", "a.b", "--title", "P", "--lane", "slow", "-m", "r"], 2, "--lane"),
     "a lane that loses events": (
-        ["event", "register", "a.b", "--title", "P", "--lane", "immediate", "--delta", "-m", "r"],
+        ["events", "register", "a.b", "--title", "P", "--lane", "immediate", "--delta", "-m", "r"],
         1,
         "IU035",
     ),
-    "events of change x": (["event", "list", "--change", "x"], 2, "not a number"),
-    "events after no id": (["event", "list", "--after", "x"], 2, "--after"),
+    "events of change x": (["events", "list", "--change", "x"], 2, "not a number"),
+    "events after no id": (["events", "list", "--after", "x"], 2, "--after"),
     "no url": (["--url", "", "kind", "list"], 2, "it is empty"),
     "no data": (["db", "status", "--data", ""], 2, "it is empty"),
     "no file": (["piece", "edit", "one", "--file", "", "-m", "r"], 2, "it is empty"),
@@ -495,7 +495,7 @@ def test_recorded_reads(run: Run, tmp_path: Path) -> None:
     run("render", "doc", "--record", "-m", "print", "-o", "missing/doc.md", code=1)
     validated = run("collection", "validate", "doc", "--record", "-m", "check", "--format", "json")
     assert {each["code"] for each in objects(validated)} == {"duplicate"}
-    told = objects(run("event", "list", "--subject", "doc", "--format", "json"))
+    told = objects(run("events", "list", "--subject", "doc", "--format", "json"))
     assert [each["event_type"] for each in told][-3:] == [
         "collection.rendered",
         "collection.rendered",
@@ -508,7 +508,7 @@ def test_recorded_reads(run: Run, tmp_path: Path) -> None:
     run("collection", "create", "w", "--kind", "workflow", "--title", "W", "--piece", "step", "-m", "r")
     run("collection", "step", "w", "step", "--on", "x=nowhere", "-m", "r")
     run("collection", "validate", "w", "--record", "-m", "check", code=3)
-    assert "collection.validated" in run("event", "list", "--subject", "w").stdout, "findings are recorded too"
+    assert "collection.validated" in run("events", "list", "--subject", "w").stdout, "findings are recorded too"
 
 
 def test_gates(run: Run) -> None:
@@ -547,24 +547,24 @@ def test_events(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     change = make(run, "one")["change_id"]
     for number in range(4):
         run("piece", "edit", "one", "--body", f"{number}", "-m", "r")
-    found = objects(run("event", "list", "--subject", "one", "--format", "json"))
+    found = objects(run("events", "list", "--subject", "one", "--format", "json"))
     assert [each["event_type"] for each in found] == ["unit.created", *["unit.edited"] * 4]
-    assert objects(run("event", "list", "--change", str(change), "--format", "json")) == found[:1]
-    edited = ["event", "list", "--type", "unit.edited", "--subject", "one", "--format", "jsonl"]
+    assert objects(run("events", "list", "--change", str(change), "--format", "json")) == found[:1]
+    edited = ["events", "list", "--type", "unit.edited", "--subject", "one", "--format", "jsonl"]
     assert [json.loads(line) for line in run(*edited).stdout.splitlines()] == found[1:]
     assert run(*edited, "--limit", "3").stdout.count("\n") == 3
     assert run(*edited, "--after", found[2]["event_id"]).stdout.count("\n") == 2
-    assert run("event", "list", "--subject", "nope").stdout.count("\n") == 1
-    types = {each["event_type"]: each for each in objects(run("event", "types", "--format", "json"))}
+    assert run("events", "list", "--subject", "nope").stdout.count("\n") == 1
+    types = {each["event_type"]: each for each in objects(run("events", "types", "--format", "json"))}
     assert types["unit.edited"]["is_delta"] is True and types["unit.created"]["delivery_lane"] == "immediate"
-    assert run("event", "check").stdout == "code\tsubject\tmessage\thint\n"
-    run("event", "register", "bill.paid", "--title", "Paid", "--lane", "delayed", "--delta", "-m", "r")
-    wrong = run("event", "check", "--format", "json", code=3)
+    assert run("events", "check").stdout == "code\tsubject\tmessage\thint\n"
+    run("events", "register", "bill.paid", "--title", "Paid", "--lane", "delayed", "--delta", "-m", "r")
+    wrong = run("events", "check", "--format", "json", code=3)
     assert [(each["code"], each["subject"]) for each in objects(wrong)] == [("no_route", "bill.paid")]
     routed = run("route", "register", "ledger", "--type", "bill.paid", "--title", "L", "-m", "r", "--format", "json")
     assert objects(routed)["execution_enabled"] is False
-    run("event", "check")
-    other = run("event", "register", "bill.paid", "--title", "Paid", "--lane", "immediate", "-m", "r", code=5).stderr
+    run("events", "check")
+    other = run("events", "register", "bill.paid", "--title", "Paid", "--lane", "immediate", "-m", "r", code=5).stderr
     assert "(IU206)" in other
 
 
@@ -745,7 +745,7 @@ def test_roles(run: Run, login: Callable[[str | None], str]) -> None:
         ("reader", ["render", "doc"]),
         ("reader", ["collection", "validate", "doc"]),
         ("reader", ["gate", "list"]),
-        ("reader", ["event", "list"]),
+        ("reader", ["events", "list"]),
         ("author", ["render", "doc", "--record", "-m", "r"]),
         ("author", ["collection", "validate", "doc", "--record", "-m", "r"]),
         ("operator", retire),
@@ -758,7 +758,7 @@ def test_roles(run: Run, login: Callable[[str | None], str]) -> None:
         ("gatekeeper", ["gate", "open", "master", "-m", "r"]),
         ("gatekeeper", ["route", "on", "unit.edited", "-m", "r"]),
         ("gatekeeper", ["route", "register", "x", "--type", "unit.edited", "--title", "X", "-m", "r"]),
-        ("gatekeeper", ["event", "register", "a.b", "--title", "P", "--lane", "delayed", "-m", "r"]),
+        ("gatekeeper", ["events", "register", "a.b", "--title", "P", "--lane", "delayed", "-m", "r"]),
         ("operator", ["kind", "register", "faq", "--title", "FAQ", "--description", "An answer.", "-m", "r"]),
         ("operator", ["axis", "register", "a", "--title", "A", "--rule", "union", "-m", "r"]),
     ):
@@ -835,8 +835,8 @@ SCRIPTS = {
     "a recorded render": "render doc --record -m r",
     "gate close": "gate close delivery -m r",
     "gate list": "gate list",
-    "event register": "event register bill.paid --title Paid --lane delayed --delta -m r",
-    "event list": 'event list --subject "it\'s"',
+    "events register": "events register bill.paid --title Paid --lane delayed --delta -m r",
+    "events list": 'events list --subject "it\'s"',
     "route register": "route register ledger --type bill.paid --title Ledger -m r",
     "route on": "route on ledger -m r",
     "render": "render doc",

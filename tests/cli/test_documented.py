@@ -102,10 +102,11 @@ def test_governed_commands_of_the_issue_exist() -> None:
         " delete restore",
         "axis": "register list set show refresh",
         "gate": "list open close history",
-        "event": "list types register check",
-        "route": "list register on off",
+        "events": "list show tail prune types register check",
+        "route": "list show register configure on off replay skip dead",
+        "ledger": "verify anchor",
         "inventory": "show verify",
     }
     for group, names in wanted.items():
         assert {("iucore", group, name) for name in names.split()} <= set(COMMANDS)
-    assert {("iucore", name) for name in ("cut", "render", "sql", "completion")} <= set(COMMANDS)
+    assert {("iucore", name) for name in ("cut", "render", "sql", "status", "metrics", "completion")} <= set(COMMANDS)

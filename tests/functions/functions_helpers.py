@@ -85,8 +85,8 @@ class Database:
         names = [
             name
             for (name,) in self.query(
-                "select relname from pg_class where relnamespace = 'iucore'::regnamespace and relkind = 'r'"
-                " and has_table_privilege(oid, 'select') order by relname"
+                "select relname from pg_class where relnamespace = 'iucore'::regnamespace and relkind in ('r', 'p')"
+                " and not relispartition and has_table_privilege(oid, 'select') order by relname"
             )
         ]
         statement = sql.SQL(" union all ").join(
@@ -107,7 +107,7 @@ class Database:
         return error
 
 
-JSON_ARGUMENTS = {"pieces", "members", "attributes", "transitions"}
+JSON_ARGUMENTS = {"pieces", "members", "attributes", "transitions", "target"}
 
 WRITERS = {
     "kind_register",
@@ -139,4 +139,19 @@ WRITERS = {
     "record_validation",
     "collection_soft_delete",
     "collection_restore",
+    "route_configure",
+    "route_replay",
+    "route_skip",
+    "sequencer_rebase",
+    "events_prune",
+}
+# What a worker calls: definers too, but no governed change.
+WORKERS = {
+    "sequence",
+    "delivery_take",
+    "delivery_allowed",
+    "delivery_renew",
+    "delivery_record",
+    "delivery_dry_run",
+    "wake",
 }

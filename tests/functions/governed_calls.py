@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import UTC, datetime
 from typing import Any
 
 from functions_helpers import WRITERS, Database
@@ -32,7 +33,7 @@ def sha256(text: str) -> str:
 
 
 def prepare(db: Database, at: str) -> None:
-    """The subjects below a prefix: pieces a to d and gone, files f, inner and away, workflow w, an axis."""
+    """The subjects below a prefix: pieces a to d and gone, files f, inner and away, workflow w, an axis, a route."""
     db.call(
         "create_many",
         pieces=[{"address": f"{at}/{name}", "kind": "text", "title": "T", "body": name} for name in [*"abcd", "gone"]],
@@ -45,6 +46,9 @@ def prepare(db: Database, at: str) -> None:
     db.call("axis_set", address=f"{at}/a", axis=f"{at}-topic", values=["x"])
     db.one("soft_delete", address=f"{at}/gone")
     db.one("collection_soft_delete", key=f"{at}/away")
+    db.one("route_register", route=f"{at}.hooks", event_type="unit.edited", title="Hooks")
+    db.one("route_configure", route=f"{at}.hooks", transport="file")
+    db.one("route_set", route=f"{at}.hooks", enabled=True)
 
 
 def good_calls(at: str) -> dict[str, dict[str, Any]]:
@@ -88,6 +92,12 @@ def good_calls(at: str) -> dict[str, dict[str, Any]]:
         "event_type_register": {"event_type": f"{at}.done", "title": "Done", "lane": "delayed", "delta": True},
         "route_register": {"route": f"{at}.route", "event_type": "unit.created", "title": "Route"},
         "route_set": {"route": "unit.created", "enabled": True},
+        "route_configure": {"route": f"{at}.hooks", "transport": "nats", "target": {"stream": "s"}, "ordered": False},
+        "route_replay": {"route": f"{at}.hooks", "first": 1},
+        "route_skip": {"route": f"{at}.hooks", "upto": 1},
+        # In the cluster of the ledger, and without anything old: recorded, and that is all.
+        "sequencer_rebase": {},
+        "events_prune": {"before": datetime(2020, 1, 1, tzinfo=UTC)},
     }
     assert calls.keys() == WRITERS, calls.keys() ^ WRITERS
     return calls
@@ -103,4 +113,44 @@ def events_of(db: Database, change: int) -> list[tuple[str, str, Any]]:
     return db.query(
         "select event_type, event_subject_ref, payload from iucore.event_outbox where change_id = %s order by id",
         [change],
+    )
+
+
+def sequence(db: Database) -> int:
+    """Everything that is committed gets its place; returns the last position."""
+    while (row := db.one("sequence"))["remaining"]:
+        pass
+    return int(row["head"])
+
+
+def grow_old(db: Database, days: int = 100) -> None:
+    """Moves delivery and the changes of a database into the past, and so into another quarter of the year."""
+    sequence(db)
+    with db.connection.transaction():
+        db.connection.execute("set local session_replication_role = replica")
+        past = f"interval '{days} days'"
+        slot = f"date_part('quarter', clock_timestamp() at time zone 'UTC' - {past})::smallint"
+        db.connection.execute(f"update iucore.change set changed_at = changed_at - {past}")
+        # The hashes hold the time: they are made anew.
+        db.connection.execute("truncate iucore.event_log, iucore.sequencer_batch")
+        for lane in ("slot = 0", "slot > 0"):
+            moved = "" if lane == "slot = 0" else f", slot = {slot}"
+            db.connection.execute(
+                f"update iucore.event_outbox set created_at = created_at - {past}{moved} where {lane}"
+            )
+        for table in ("delivery_attempt", "delivery_cursor"):
+            db.connection.execute(f"update iucore.{table} set made_at = made_at - {past}, slot = {slot}")
+    sequence(db)
+    with db.connection.transaction():
+        db.connection.execute("set local session_replication_role = replica")
+        db.connection.execute(f"update iucore.event_log set sequenced_at = sequenced_at - {past}")
+        db.connection.execute(f"update iucore.sequencer_batch set made_at = made_at - {past}, slot = {slot}")
+
+
+def move_to_another_cluster(db: Database) -> None:
+    """As after a restore: the ledger remembers another system identifier."""
+    sequence(db)
+    db.connection.execute(
+        "insert into iucore.sequencer_batch (system_identifier, seen, position, hash)"
+        " select 1, '1:1:', b.position, b.hash from iucore.sequencer_batch as b order by b.batch desc limit 1"
     )

@@ -7,12 +7,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from functions_helpers import WRITERS, Database, Row
+from functions_helpers import WORKERS, WRITERS, Database, Row
+from governed_calls import grow_old
 from psycopg import sql
 from psycopg.rows import dict_row
 from psycopg.types.string import TextLoader
@@ -24,6 +26,10 @@ from iucore import inventory
 
 SQL = Path(__file__).resolve().parents[2] / "sql"
 
+OLD = datetime.now(UTC) - timedelta(days=1)
+# The lease that the stage holds, and its one event.
+CLAIM = 5
+TAKEN = 15
 # A call of each writing function that succeeds on the stage.
 WRITES: dict[str, dict[str, Any]] = {
     "kind_register": {"kind": "memo", "title": "T", "description": "D"},
@@ -44,7 +50,7 @@ WRITES: dict[str, dict[str, Any]] = {
     "axis_register": {"axis": "more", "title": "T", "rule": "highest", "values": ["low", "high"]},
     "axis_set": {"address": "a", "axis": "topic", "values": ["v"]},
     "axis_refresh": {"key": "f"},
-    "gate_set": {"gate": "delivery", "open": True},
+    "gate_set": {"gate": "delivery", "open": False},
     "event_type_register": {"event_type": "memo.sent", "title": "T", "lane": "delayed", "delta": True},
     "route_register": {"route": "more", "event_type": "unit.created", "title": "T"},
     "route_set": {"route": "unit.created", "enabled": True},
@@ -55,9 +61,31 @@ WRITES: dict[str, dict[str, Any]] = {
     "record_validation": {"key": "f"},
     "collection_soft_delete": {"key": "g"},
     "collection_restore": {"key": "h"},
+    "route_configure": {"route": "hooks", "transport": "nats", "target": '{"stream": "s"}', "networks": ["10.0.0.0/8"]},
+    "route_replay": {"route": "hooks", "first": 1},
+    "route_skip": {"route": "hooks", "upto": 9},
+    "sequencer_rebase": {},
+    "events_prune": {"before": OLD},
 }
 # What a closed composer gate stops; a closed master gate stops all but gate_set.
 COMPOSER = {name for name in WRITES if re.match(r"collection_|step_|record_|axis_refresh", name)}
+
+# A call of each function of a worker that does something on the stage.
+WORKS: dict[str, dict[str, Any]] = {
+    "sequence": {},
+    "delivery_take": {"worker": "w", "routes": ["more"], "live": True},
+    "delivery_allowed": {"claim": CLAIM},
+    "delivery_renew": {"claim": CLAIM},
+    "delivery_record": {
+        "claim": CLAIM,
+        "handled": 1,
+        "positions": [TAKEN],
+        "outcomes": ["failed"],
+        "errors": ["x"],
+    },
+    "delivery_dry_run": {"worker": "w"},
+    "wake": {},
+}
 
 # A call of each reading function that has an argument of text, and of those whose result an attacker might bend.
 READS: dict[str, dict[str, Any]] = {
@@ -89,7 +117,26 @@ READS: dict[str, dict[str, Any]] = {
     "is_open": {"opened": 1, "closed": 2, "as_of": 1},
     "kind_list": {},
     "limit": {"name": "body_bytes"},
+    "ledger_hash": {"hash": None, "said": "a", "before": b"b"},
+    "ledger_head": {},
+    "ledger_stray": {},
+    "ledger_text": {
+        "event_id": "00000000-0000-7000-8000-000000000000",
+        "event_type": "unit.created",
+        "aggregatetype": "unit",
+        "aggregateid": "a",
+        "subject": "a",
+        "delivery_lane": "immediate",
+        "payload": '{"a": 1.50}',
+        "change_id": 1,
+        "actor": "a",
+        "claimed_actor": None,
+        "traceparent": "",
+        "created_at": OLD,
+    },
+    "ledger_verify": {},
     "list": {"prefix": "a", "kind": "text", "after": ""},
+    "log_read": {"event_type": "unit.created"},
     "mermaid_text": {"text": "a"},
     "refuse_deleted_collection": {"key": "h", "change_id": 1},
     "refuse_unknown_piece": {"address": "a"},
@@ -97,7 +144,9 @@ READS: dict[str, dict[str, Any]] = {
     "render": {"key": "f"},
     "render_pieces": {"key": "f"},
     "render_workflow": {"key": "w", "format": "mermaid"},
+    "route_lag": {"event_type": "unit.created", "after": 0},
     "route_list": {},
+    "route_show": {"route": "hooks"},
     "show": {"address": "a"},
     "show_many": {"addresses": ["a"], "versions": [1], "bodies": True},
     "text": {"bytes": b"a"},
@@ -130,6 +179,18 @@ def stage(db: Database, admin: psycopg.Connection[Any], login: Callable[[str | N
     db.one("axis_register", axis="topic", title="T", rule="union")
     db.one("soft_delete", address="d")
     db.one("collection_soft_delete", key="h")
+    grow_old(db)
+    for route, event_type in (("hooks", None), ("more", "unit.created")):
+        db.one("route_register", route=route, event_type=event_type, title="T")
+    db.one("gate_set", gate="delivery", open=True)
+    for route in ("hooks", "more"):
+        db.one("route_configure", route=route, transport="file", target={"path": "p"})
+        db.one("route_set", route=route, enabled=True)
+    db.piece("e", "e")
+    db.one("sequence")
+    (taken,) = db.call("delivery_take", worker="w", routes=["hooks"], live=True, limit=1, lease="1 hour")
+    assert (taken["claim"], taken["position"]) == (CLAIM, TAKEN)
+    db.edit("e", "f")
     opened: list[psycopg.Connection[Any]] = []
     users: list[str] = []
 
@@ -161,7 +222,20 @@ def stage(db: Database, admin: psycopg.Connection[Any], login: Callable[[str | N
         db.connection.execute(f"drop owned by {user} cascade")
 
 
-ALL = ("iucore_operator", "iucore_gatekeeper", "iucore_auditor")
+ALL = ("iucore_operator", "iucore_gatekeeper", "iucore_auditor", "iucore_worker")
+CALLS = WRITES | WORKS | READS
+# They refuse where the isolation of the caller would show them the past.
+READ_COMMITTED = {
+    "delivery_dry_run",
+    "delivery_record",
+    "delivery_renew",
+    "delivery_take",
+    "events_prune",
+    "route_replay",
+    "route_skip",
+    "sequence",
+    "sequencer_rebase",
+}
 
 
 def call(
@@ -184,7 +258,7 @@ def state_of(
         rows = call(connection, name, arguments, fate)
     except psycopg.Error as error:
         return error.sqlstate, None
-    fresh = re.compile(r"(_id|_at|_change|moment)$|^(fn_iu_)?uuid7$")
+    fresh = re.compile(r"(_id|_at|_change|moment)$|^(fn_iu_)?uuid7$|^(claim|since|fn_iu_delivery_renew)$")
     return None, [{key: value for key, value in row.items() if not fresh.search(key)} for row in rows]
 
 
@@ -214,22 +288,27 @@ def contents(db: Database) -> dict[str, str]:
 def normal(stage: Stage) -> dict[str, tuple[str | None, Any]]:
     """What each call does when nobody attacks."""
     with stage.log_in(*ALL) as connection:
-        return {name: state_of(connection, name, arguments) for name, arguments in (WRITES | READS).items()}
+        return {name: state_of(connection, name, arguments) for name, arguments in CALLS.items()}
 
 
 def test_the_calls_of_these_tests_are_all_and_succeed(stage: Stage) -> None:
     assert set(WRITES) == WRITERS
+    assert set(WORKS) == WORKERS
     granted = {
         name.removeprefix("fn_iu_")
         for (name,) in stage.db.query(
             "select proname::text from pg_proc where pronamespace = 'iucore'::regnamespace and not prosecdef"
-            " and has_function_privilege('iucore_reader', oid, 'execute')"
+            " and exists (select from unnest(%s::text[]) as r (role)"
+            " where has_function_privilege(r.role, oid, 'execute'))",
+            [["iucore_reader", *ALL]],
         )
     }
     # What takes ids only is called by the others.
     assert {*READS} <= granted
     assert granted - {*READS} == {
         "collection_measure",
+        # An aggregate.
+        "ledger_chain",
         "members_at",
         "pieces_at",
         "refuse_content",
@@ -256,7 +335,7 @@ def shadow_relations(stage: Stage, connection: psycopg.Connection[Any], schema: 
     for name, columns in stage.db.query(
         "select c.relname::text, string_agg(format('%I %s', a.attname, format_type(a.atttypid, null)), ', '"
         " order by a.attnum) from pg_class as c join pg_attribute as a on a.attrelid = c.oid"
-        " where c.relnamespace = 'iucore'::regnamespace and c.relkind in ('r', 'v') and a.attnum > 0"
+        " where c.relnamespace = 'iucore'::regnamespace and c.relkind in ('r', 'p', 'v') and a.attnum > 0"
         " and not a.attisdropped group by 1"
     ):
         connection.execute(f"create {kind} {schema}.{name} ({columns})")
@@ -332,8 +411,11 @@ def test_tables_types_and_sequences_of_our_names(stage: Stage, schema: str, path
     before = hashes(connection, tables)
     for isolation in ("read committed", "serializable"):
         connection.execute(f"set default_transaction_isolation = '{isolation}'")
-        for name, arguments in WRITES.items():
-            assert state_of(connection, name, arguments) == want[name], (name, isolation)
+        for name, arguments in (WRITES | WORKS).items():
+            unsuitable = isolation == "serializable" and name in READ_COMMITTED
+            state = ("IU038", None) if unsuitable else want[name]
+            assert state_of(connection, name, arguments) == state, (name, isolation)
+    connection.execute("set default_transaction_isolation = 'read committed'")
     # Nothing was written into the attacker's tables either.
     assert hashes(connection, tables) == before
     refused = {"create": {"kind": "forged"}, "create_many": {"pieces": "[{}]"}, "edit": {"address": "forged"}}
@@ -438,8 +520,8 @@ def test_functions_and_operators_of_the_attacker_are_never_called(stage: Stage) 
         assert caught.value.sqlstate == PLANTED
     # First in the path, even before pg_catalog: no writer cares, nor a reader that does more than one plain query.
     connection.execute("set search_path = trap, pg_catalog, pg_temp, iucore")
-    got = {name: state_of(connection, name, one) for name, one in WRITES.items()}
-    assert got == {name: want[name] for name in WRITES}
+    got = {name: state_of(connection, name, one) for name, one in (WRITES | WORKS).items()}
+    assert got == {name: want[name] for name in WRITES | WORKS}
     settled = {
         name.removeprefix("fn_iu_")
         for (name,) in stage.db.query(
@@ -560,8 +642,15 @@ def test_no_setting_of_a_session_changes_what_a_call_does(stage: Stage) -> None:
             connection.execute("select set_config(%s, %s, false)", [name, value])
         except psycopg.errors.InsufficientPrivilege:
             assert name == "plpgsql.variable_conflict"
-    got = {name: state_of(connection, name, one) for name, one in (WRITES | READS).items()}
+    # The isolation alone matters, and to these.
+    connection.execute("reset default_transaction_isolation")
+    got = {name: state_of(connection, name, one) for name, one in CALLS.items()}
     assert {name: (got[name], want[name]) for name in want if got[name] != want[name]} == {}
+    connection.execute("set default_transaction_isolation = 'serializable'")
+    got = {name: state_of(connection, name, one) for name, one in CALLS.items()}
+    want |= dict.fromkeys(READ_COMMITTED, ("IU038", None))
+    assert {name: (got[name], want[name]) for name in want if got[name] != want[name]} == {}
+    connection.execute("set default_transaction_isolation = 'read committed'")
     # Where it was set before the language was loaded it is thrown away.
     assert connection.execute("show plpgsql.variable_conflict").fetchone() == ("error",)
     wrong = WRITES["event_type_register"] | {"event_type": "unitxcreated"}
@@ -734,7 +823,7 @@ def test_a_reader_holds_up_nobody(stage: Stage) -> None:
     reader = stage.log_in("iucore_reader")
     relations = stage.db.query(
         "select c.relname::text from pg_class as c where c.relnamespace = 'iucore'::regnamespace"
-        " and c.relkind in ('r', 'v') and has_table_privilege('iucore_reader', c.oid, 'select')"
+        " and c.relkind in ('r', 'p', 'v') and has_table_privilege('iucore_reader', c.oid, 'select')"
     )
     reader.execute("begin isolation level serializable")
     for (name,) in relations:
@@ -742,7 +831,9 @@ def test_a_reader_holds_up_nobody(stage: Stage) -> None:
         reader.execute(f"select * from iucore.{name}").fetchall()
     connection = stage.log_in(*ALL)
     connection.execute("set lock_timeout = '2s'")
-    assert {state_of(connection, name, one)[0] for name, one in WRITES.items()} == {None}
+    states = {name: state_of(connection, name, one)[0] for name, one in (WRITES | WORKS).items()}
+    # But what empties partitions of events waits for who reads them.
+    assert {name: state for name, state in states.items() if state} == {"events_prune": "55P03"}
     reader.rollback()
 
 
@@ -886,7 +977,7 @@ def test_text_that_looks_like_sql_stays_text_or_is_refused(stage: Stage, part: i
     tried = 0
     unwanted: dict[tuple[Any, ...], str | None] = {}
     stored = 0
-    for name, base in list((WRITES | READS).items())[part::PARTS]:
+    for name, base in list(CALLS.items())[part::PARTS]:
         for argument, kind in signatures.get(name, {}).items():
             # What all writers have is looked at in one place: there the half will do.
             for value in hostile(kind)[: 12 if argument in OTHERS_OF_WRITERS else None]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from functions_helpers import WRITERS, Database
+from functions_helpers import WORKERS, WRITERS, Database
 from governed_calls import COMPOSERS, events_of, good_calls, last_change, prepare
 
 
@@ -19,7 +19,7 @@ def switch(db: Database, gate: str, is_open: bool, **more: Any) -> dict[str, Any
 def test_every_writing_function_asks_the_gates(db: Database) -> None:
     """Whoever adds a writing function is caught here: one list, from the catalog."""
     definers = db.query("select proname from pg_proc where pronamespace = 'iucore'::regnamespace and prosecdef")
-    assert {name.removeprefix("fn_iu_") for (name,) in definers} == WRITERS
+    assert {name.removeprefix("fn_iu_") for (name,) in definers} == WRITERS | WORKERS
     composers = db.query(
         "select proname from pg_proc where pronamespace = 'iucore'::regnamespace and prosecdef"
         " and prosrc ~ 'fn_iu_composer_(open|assert_gate)'"

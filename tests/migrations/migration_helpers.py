@@ -152,10 +152,29 @@ FILL: dict[str, str] = {
         select iucore.fn_iu_event_type_register('walk.done', 'Walk', 'delayed', true, 'fill');
     """,
     "fn_iu_route_register": "select iucore.fn_iu_route_register('walk', 'walk.done', 'Walk', 'fill');",
+    # A route of every type, where there can be one.
+    "fn_iu_sequence": """
+        do $$
+        begin
+            if not (select a.attnotnull from pg_attribute as a
+                where a.attrelid = 'iucore.route'::regclass and a.attname = 'event_type')
+            then
+                insert into iucore.route (route, title, change_id)
+                select 'walk.all', 'All', max(c.change_id) from iucore.change as c;
+            end if;
+        end
+        $$;
+    """,
+    "fn_iu_route_configure": """
+        select iucore.fn_iu_route_configure(r, 'file', 'fill') from unnest(array['walk', 'walk.all']) as r;
+    """,
     "fn_iu_route_set": "select iucore.fn_iu_route_set(r.route, not r.execution_enabled, 'fill') from iucore.route r;",
     "fn_iu_soft_delete": "select iucore.fn_iu_soft_delete('walk/d', 'fill');",
     "fn_iu_retire": "select iucore.fn_iu_retire('walk/c', 'fill');",
     "fn_iu_collection_soft_delete": "select iucore.fn_iu_collection_soft_delete('walk/flow', 'fill');",
+    # What was committed before.
+    "fn_iu_log_read": "select iucore.fn_iu_sequence();",
+    "fn_iu_delivery_dry_run": "select iucore.fn_iu_delivery_dry_run('fill');",
 }
 """Governed calls that leave rows behind, by the function that they need, in order."""
 

@@ -266,11 +266,11 @@ OUT_OF_BAND = {
     ),
     "index no longer unique": (
         "drop index iucore.idx_event_outbox_idempotent; create index idx_event_outbox_idempotent"
-        " on iucore.event_outbox (event_type, event_subject_ref) where delivery_lane = 'immediate'",
+        " on iucore.event_outbox_0 (event_type, event_subject_ref) where delivery_lane = 'immediate'",
         {"index iucore.idx_event_outbox_idempotent"},
     ),
     "one more index": (
-        "create index idx_more on iucore.event_outbox (created_at)",
+        "create index idx_more on iucore.event_outbox_3 (created_at)",
         {"index iucore.idx_more"},
     ),
     "default": (
@@ -279,7 +279,7 @@ OUT_OF_BAND = {
     ),
     "not null dropped": (
         "alter table iucore.event_outbox alter column actor drop not null",
-        {"column iucore.event_outbox.actor"},
+        {"column iucore.event_outbox.actor", *(f"column iucore.event_outbox_{n}.actor" for n in range(5))},
     ),
     "type of a column": (
         "alter table iucore.gate alter column title type varchar(300)",
@@ -320,8 +320,31 @@ OUT_OF_BAND = {
     "row security": ("alter table iucore.event_outbox enable row level security", {"table iucore.event_outbox"}),
     "unlogged": ("alter table iucore.change_result set unlogged", {"table iucore.change_result"}),
     "options of a table": (
-        "alter table iucore.event_outbox set (autovacuum_enabled = off)",
-        {"table iucore.event_outbox"},
+        "alter table iucore.route_switch set (autovacuum_enabled = off)",
+        {"table iucore.route_switch"},
+    ),
+    "options of a partition": (
+        "alter table iucore.event_outbox_1 set (autovacuum_enabled = off)",
+        {"table iucore.event_outbox_1"},
+    ),
+    "trigger of a partition disabled": (
+        "alter table iucore.event_log_2 disable trigger trg_event_log_append_only",
+        {"trigger iucore.event_log_2.trg_event_log_append_only"},
+    ),
+    "partition detached": (
+        "alter table iucore.delivery_attempt detach partition iucore.delivery_attempt_3",
+        {"table iucore.delivery_attempt_3"},
+    ),
+    "aggregate of another function": (
+        "create function iucore.fn_more(bytea, text, bytea) returns bytea language sql immutable as 'select $1';"
+        "create or replace aggregate iucore.fn_iu_ledger_chain(p_said text, p_before bytea)"
+        " (sfunc = iucore.fn_more, stype = bytea)",
+        {"function iucore.fn_iu_ledger_chain(text, bytea)", "function iucore.fn_more(bytea, text, bytea)"},
+    ),
+    "aggregate with another beginning": (
+        "create or replace aggregate iucore.fn_iu_ledger_chain(p_said text, p_before bytea)"
+        " (sfunc = iucore.fn_iu_ledger_hash, stype = bytea, initcond = 'x')",
+        {"function iucore.fn_iu_ledger_chain(text, bytea)"},
     ),
     "rule": (
         "create rule lost as on insert to iucore.event_outbox do instead nothing",
@@ -487,7 +510,7 @@ def maintained(url: str) -> None:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         for statement in ("vacuum full", "vacuum freeze analyze", "reindex schema iucore", "checkpoint"):
             connection.exec_driver_sql(statement)
-        for table in ("gate", "route", "event_outbox"):
+        for table in ("gate", "route", "event_type"):
             connection.exec_driver_sql(f"cluster iucore.{table} using pk_{table}")
             connection.exec_driver_sql(f"alter table iucore.{table} set without cluster")
 

@@ -23,6 +23,14 @@ FUNCTION = (
     "comment on function {0} is 'altered'",
     "alter function {0} set statement_timeout = 1",
 )
+AGGREGATE = (
+    "comment on aggregate {0} is 'altered'",
+    "alter aggregate {0} owner to current_user",
+    "grant execute on function {0} to public",
+    "create or replace aggregate {1} (sfunc = {2}, stype = bytea, initcond = 'altered')",
+    "create function iucore.fn_altered(bytea, text, bytea) returns bytea language sql as 'select $1';"
+    " create or replace aggregate {1} (sfunc = iucore.fn_altered, stype = bytea)",
+)
 TABLE = (
     "comment on table {0} is 'altered'",
     "alter table {0} owner to current_user",
@@ -111,16 +119,49 @@ def test_an_upgrade_that_makes_something_else_is_undone(new_database: Callable[[
     assert migrate.current(url) == REVISIONS[0].id
 
 
+# An aggregate as it is declared, with the names of its arguments, and the function of its state.
+DECLARED = """
+select format('iucore.%%s(%%s)', p.proname, pg_get_function_arguments(p.oid)), a.aggtransfn::text
+from pg_aggregate as a join pg_proc as p on p.oid = a.aggfnoid where p.oid = to_regprocedure(%s)
+"""
+
+
+def partitioned(connection: Connection, name: str) -> bool:
+    """Whether a table has partitions."""
+    kind = connection.exec_driver_sql("select relkind from pg_class where oid = %s::regclass", (name,)).scalar()
+    return kind == "p"
+
+
+def partition_of(connection: Connection, name: str) -> str | None:
+    """The table of which one is a partition, or the index of which one is a part."""
+    return connection.exec_driver_sql(
+        "select inhparent::regclass::text from pg_inherits where inhrelid = %s::regclass", (name,)
+    ).scalar()
+
+
+def parent_table(connection: Connection, index: str) -> str:
+    """The table of an index."""
+    return connection.exec_driver_sql(
+        "select indrelid::regclass::text from pg_index where indexrelid = %s::regclass", (index,)
+    ).scalar_one()
+
+
 def mutations(connection: Connection, item: Item, number: int) -> Iterator[str]:
     """One statement that alters the object and, where it can be dropped, one that drops it."""
     name = item.object
     parent, _, last = name.rpartition(".")
     match item.kind:
+        case "function" if aggregate := connection.exec_driver_sql(DECLARED, (name,)).one_or_none():
+            for statement in AGGREGATE:
+                yield statement.format(name, *aggregate)
+            yield f"drop aggregate {name} cascade"
         case "function":
             yield FUNCTION[number % len(FUNCTION)].format(name)
             yield f"drop function {name} cascade"
         case "table":
-            yield TABLE[number % len(TABLE)].format(name)
+            statement = TABLE[number % len(TABLE)]
+            # A table with partitions keeps no rows itself.
+            yield (TABLE[0] if "fillfactor" in statement and partitioned(connection, name) else statement).format(name)
             yield f"drop table {name} cascade"
         case "view":
             yield f"comment on view {name} is 'altered'"
@@ -132,10 +173,17 @@ def mutations(connection: Connection, item: Item, number: int) -> Iterator[str]:
             ).scalar()
             statement = COLUMN[0 if of_view else number % len(COLUMN)]
             yield statement.format(name, table=parent, column=last)
-            yield f"drop view {parent} cascade" if of_view else f"alter table {parent} drop column {last} cascade"
+            if of_view:
+                yield f"drop view {parent} cascade"
+            elif last == "slot" or partition_of(connection, parent):
+                # A part of the key, or of the table above.
+                yield f"drop table {parent} cascade"
+            else:
+                yield f"alter table {parent} drop column {last} cascade"
         case "constraint":
             yield f"comment on constraint {last} on {parent} is 'altered'"
-            yield f"alter table {parent} drop constraint {last} cascade"
+            whole = partition_of(connection, parent)
+            yield f"drop table {parent} cascade" if whole else f"alter table {parent} drop constraint {last} cascade"
             foreign = connection.exec_driver_sql(
                 "select contype = 'f' from pg_constraint where conrelid = %s::regclass and conname = %s", (parent, last)
             ).scalar()
@@ -149,7 +197,9 @@ def mutations(connection: Connection, item: Item, number: int) -> Iterator[str]:
                 " from pg_constraint where conindid = %s::regclass and contype in ('p', 'u', 'x')",
                 (name,),
             ).scalar()
-            yield owner or f"drop index {name}"
+            # What is attached goes with what is above.
+            above = partition_of(connection, name)
+            yield f"drop table {parent_table(connection, name)}" if above else owner or f"drop index {name}"
         case "trigger":
             yield f"alter table {parent} disable trigger {last}"
             yield f"drop trigger {last} on {parent}"

@@ -70,6 +70,52 @@ def test_walk_on_a_filled_database(new_database: Callable[[], str]) -> None:
     assert have(url) == []
 
 
+OUTBOX = """
+select id, aggregatetype, aggregateid, type, payload, event_type, event_subject_ref, delivery_lane, change_id,
+    xid::text, actor, claimed_actor, created_at
+from iucore.event_outbox order by id
+"""
+
+
+def test_every_event_stays_as_it_was_when_the_outbox_is_made_anew(new_database: Callable[[], str]) -> None:
+    url = at(new_database, "0019")
+    engine = engine_for(url)
+
+    def events() -> list[tuple[object, ...]]:
+        with engine.connect() as connection:
+            return [tuple(row) for row in connection.exec_driver_sql(OUTBOX, execution_options=EXACT)]
+
+    for name in ("one", "two"):
+        with engine.begin() as connection:
+            fill(connection, name)
+    before = events()
+    assert {row[7] for row in before} == {"immediate", "delayed"} and len({row[9] for row in before}) == 2
+    migrate.upgrade(url, "0020")
+    assert events() == before
+    with engine.connect() as connection:
+        placed = "select count(*) from iucore.event_outbox as o where o.slot <> case o.delivery_lane"
+        placed += " when 'immediate' then 0 else date_part('quarter', o.created_at at time zone 'UTC') end"
+        assert connection.exec_driver_sql(placed).scalar() == 0
+    with engine.begin() as connection:
+        # The promise of the immediate lane holds for the old events as well.
+        connection.exec_driver_sql("select iucore.fn_iu_sequence()")
+        connection.exec_driver_sql(
+            "set local iucore.traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'"
+        )
+        fill(connection, "three")
+    after = events()
+    assert after[: len(before)] == before and len(after) > len(before)
+    with pytest.raises(errors.OperationError) as refusal:
+        migrate.downgrade(url, "0019")
+    assert refusal.value.sqlstate == "IU903"
+    migrate.downgrade(url, "0019", lose_rows=True)
+    assert events() == after
+    assert differences("0019", url) == []
+    migrate.upgrade(url)
+    assert events() == after
+    assert differences(HEAD, url) == []
+
+
 def test_a_refusal_on_the_way_back_leaves_the_database_where_it_was(
     new_database: Callable[[], str], tmp_path: Path
 ) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection
 
-from iucore import axes, collections, events, gates, routes, units
+from iucore import axes, batches, collections, events, gates, ledger, routes, units
 from iucore.textcode import align, apply, cut, export, manifest, merge, plan, status
 
 CONCEPTS = {
@@ -22,8 +22,19 @@ CONCEPTS = {
     "gates": gates,
     "events": events,
     "routes": routes,
+    "ledger": ledger,
+    "batches": batches,
 }
-PURE = ["_call", "_check", "_target", "errors", "inventory"]
+PURE = [
+    "_call",
+    "_check",
+    "_target",
+    "errors",
+    "inventory",
+    "operations.audit",
+    "operations.health",
+    "operations.metrics",
+]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
 

@@ -1,0 +1,27 @@
+create or replace function iucore.fn_iu_delivery_allowed(p_claim bigint)
+returns boolean
+language sql
+volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+    -- Whether the worker may hand the next events of its claim to the transport: the gate is open, the route is on, the claim
+    -- is the newest of its part and has not run out. To be asked before each handing over. volatile: it reads the clock.
+    select exists (
+        select
+        from iucore.delivery_cursor as c
+        join iucore.route as r on r.route = c.route and r.execution_enabled
+        join iucore.gate as g on g.gate = 'delivery' and g.is_open
+        where c.seq = p_claim and c.kind = 'claim' and c.expires_at > clock_timestamp()
+            and c.seq = (
+                select n.seq from iucore.delivery_cursor as n
+                where n.route = c.route and n.partition = c.partition and n.mode = 'live'
+                order by n.seq desc
+                limit 1
+            )
+    )
+$$;
+
+alter function iucore.fn_iu_delivery_allowed owner to iucore_owner;
+comment on function iucore.fn_iu_delivery_allowed is 'Whether the next events of a claim may be sent.';
+revoke execute on function iucore.fn_iu_delivery_allowed from public;
+grant execute on function iucore.fn_iu_delivery_allowed to iucore_worker;
