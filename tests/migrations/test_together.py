@@ -14,7 +14,7 @@ from iucore import errors
 from iucore.operations import migrate
 
 FIRST, HEAD = REVISIONS[0].id, REVISIONS[-1].id
-ROUNDS = 20
+ROUNDS = 6
 
 # One upgrade for each line that comes in: how many revisions it ran, or its error.
 UPGRADER = """
