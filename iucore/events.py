@@ -212,6 +212,7 @@ def prune(
         InvalidError: IU012, IU013, IU016, IU017, IU018, IU038.
         GateClosedError: IU100.
         ConflictError: IU203, IU220: a route is to take some of the events yet; the detail names it.
+        OperationError: IU910: somebody reads the events for long.
 
     >>> events.prune(connection, before=datetime.fromisoformat("2020-01-01T00:00Z"), reason="older than three years")
     []

@@ -211,19 +211,16 @@ def pages(
 
     Args:
         connection: of the caller.
-        after: the position before the first page; None: from where the ledger begins.
+        after: the position before the first page; None: from the beginning.
         hash: the hash of that position.
-        upto: the last page ends here; None: at the end of the ledger.
+        upto: no page begins behind it; None: to the end of the ledger.
         limit: how many events a page has at most.
 
     >>> [(page.position, page.problem) for page in ledger.pages(connection, limit=1)]
     [(1, None), (2, None)]
     """
-    if after is None:
-        page = verify(connection, limit=0)
-        after, hash = page.position, page.hash
-    while upto is None or after < upto:
-        page = verify(connection, after=after, hash=hash, limit=limit if upto is None else min(limit, upto - after))
+    while upto is None or after is None or after < upto:
+        page = verify(connection, after=after, hash=hash, limit=limit)
         if page.events:
             yield page
         if not page.events or page.problem is not None:

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from iucore import _call, _check
+from iucore.errors import InvalidError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+_MAX_BACKOFF_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,6 +264,19 @@ def configure(
         p_actor=actor,
         p_request_key=request_key,
     )
+    # A number that is no integer of PostgreSQL would not find the function.
+    if not (
+        1 <= partitions <= 64
+        and 1 <= max_attempts <= 100
+        and 1 <= backoff_ms <= _MAX_BACKOFF_MS
+        and backoff_ms <= backoff_cap_ms <= _MAX_BACKOFF_MS
+    ):
+        raise InvalidError(
+            "setting of a route out of range",
+            sqlstate="IU054",
+            detail=f"partitions: {partitions}, attempts: {max_attempts}, backoff: {backoff_ms} to {backoff_cap_ms} ms",
+            hint="Give 1 to 64 partitions, 1 to 100 attempts, 1 to 86400000 milliseconds, the cap not below the first.",
+        )
     return _call.one(connection, ConfiguredRoute, "fn_iu_route_configure", named)
 
 
@@ -294,8 +310,11 @@ def replay(
         GateClosedError: IU100.
         ConflictError: IU203, IU221.
 
-    >>> routes.replay(connection, route="search.edited", first=1, last=9, reason="the index was lost").events
-    0
+    >>> with connection.begin_nested():
+    ...     routes.replay(connection, route="search.edited", first=10**9, reason="beyond the end of the ledger")
+    Traceback (most recent call last):
+    ...
+    iucore.errors.InvalidError: ...
     """
     named = _check.arguments(
         {"p_route": route, "p_reason": reason},

@@ -42,6 +42,8 @@ FILES = (
     "fn_iu_delivery_claim.sql",
     "fn_iu_delivery_fail.sql",
     "fn_iu_delivery_defer.sql",
+    "fn_iu_delivery_due.sql",
+    "fn_iu_delivery_fence.sql",
     "fn_iu_delivery_take.sql",
     "fn_iu_delivery_allowed.sql",
     "fn_iu_delivery_renew.sql",

@@ -25,8 +25,8 @@ Result = TypeVar("Result")
 Row = TypeVar("Row")
 
 PAGE = 1000
-# W3C Trace Context.
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+# W3C Trace Context: no version ff, no id of zeros.
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class Context:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable
@@ -32,6 +33,17 @@ class _Given(click.ParamType):  # type: ignore[type-arg]
 
 
 GIVEN = _Given()
+
+
+class Seconds(click.FloatRange):
+    """Seconds in a range. Not NaN, which no range refuses, and not infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; refuse what is none."""
+        found = super().convert(value, param, ctx)
+        if not math.isfinite(found):
+            self.fail(f"{value!r} is not a number of seconds.", param, ctx)
+        return found
 
 
 def check_utf8(text: str, parameter: click.Parameter) -> None:
@@ -221,7 +233,10 @@ def milliseconds(value: str) -> int:
     found = re.fullmatch(r"(\d{1,9})(ms|s|min|m|h)", value.strip(), re.ASCII)
     if found is None:
         raise click.BadParameter(f"{value!r} is not a time such as 500ms, 1s, 5min or 1h.")
-    return int(found[1]) * {"ms": 1, "s": 1000, "min": 60_000, "m": 60_000, "h": 3_600_000}[found[2]]
+    time = int(found[1]) * {"ms": 1, "s": 1000, "min": 60_000, "m": 60_000, "h": 3_600_000}[found[2]]
+    if not 1 <= time <= 86_400_000:
+        raise click.BadParameter(f"{value!r} is not a time from 1ms to 24h.")
+    return time
 
 
 def yes_option(function: Function) -> Function:

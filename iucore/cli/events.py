@@ -18,6 +18,7 @@ from iucore.cli._context import Context
 from iucore.cli._errors import DIFFERENT, GATEKEEPER, visible
 from iucore.cli._input import number, parse_moment, position
 from iucore.cli._output import emit_one, emit_rows, write
+from iucore.errors import NotFoundError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -59,6 +60,7 @@ def list_(
     limit: int | None,
 ) -> None:
     """List events, oldest first."""
+    _check_type(context, event_type)
     found = context.pages(
         _after,
         lambda one: str(one.event_id),
@@ -69,6 +71,19 @@ def list_(
         change_id=change_id,
     )
     emit_rows(context, _events.Event, found)
+
+
+def _check_type(context: Context, event_type: str | None) -> None:
+    """Refuse a type that nobody registered: of a misspelt one there would just be no events."""
+    if event_type is None or context.recorder is not None:
+        return
+    if not any(one.event_type == event_type for one in context.read(_events.list_types)):
+        raise NotFoundError(
+            "event type not registered",
+            sqlstate="IU041",
+            detail=f"event type: {event_type}",
+            hint="List event types: iucore events types",
+        )
 
 
 def _after(connection: Connection | Recorder, *, after: str, **given: Any) -> list[_events.Event]:
@@ -114,6 +129,7 @@ def tail(context: Context, follow: bool, after: int | None, event_type: str | No
         raise click.UsageError("With -f there is no end to close a JSON array: use --format jsonl.")
     if context.recorder is not None:
         context.call(ledger.read, after=after or 0, event_type=event_type)
+    _check_type(context, event_type)
     if after is None:
         from iucore.operations import health
 

@@ -9,6 +9,7 @@ import click
 from iucore.cli._base import Change, Group, examples, pass_context, writes
 from iucore.cli._context import Context
 from iucore.cli._errors import GATEKEEPER
+from iucore.cli._input import Seconds
 from iucore.cli._output import emit_one
 from iucore.cli.worker import WORKER, Stop
 
@@ -30,7 +31,7 @@ def sequencer() -> None:
 
 @sequencer.command(role=WORKER, epilog=examples("iucore sequencer run --once", "iucore sequencer run --batch 50000"))
 @click.option("--once", is_flag=True, help="End when every committed event has its place.")
-@click.option("--idle-exit", type=click.FloatRange(0), metavar="SECONDS", help="End after so long without work.")
+@click.option("--idle-exit", type=Seconds(0), metavar="SECONDS", help="End after so long without work.")
 @click.option(
     "--batch",
     type=click.IntRange(1, 100000),

@@ -12,6 +12,7 @@ import click
 
 from iucore.cli._base import Group, examples, pass_context
 from iucore.cli._context import Context
+from iucore.cli._input import Seconds
 from iucore.cli._output import emit_rows
 
 WORKER = "iucore_worker"
@@ -65,16 +66,16 @@ def worker() -> None:
 @click.option(
     "--batch", type=click.IntRange(1, 10000), default=1000, show_default=True, metavar="N", help="Events in a batch."
 )
-@click.option("--idle-exit", type=click.FloatRange(0), metavar="SECONDS", help="End after so long without work.")
+@click.option("--idle-exit", type=Seconds(0), metavar="SECONDS", help="End after so long without work.")
 @click.option(
     "--lease",
-    type=click.FloatRange(0.1, 3600),
+    type=Seconds(0.1, 3600),
     default=60.0,
     show_default=True,
     metavar="SECONDS",
     help="How long a batch is ours; what is not recorded then is sent again.",
 )
-@click.option("--name", metavar="NAME", help="Of this worker, for people; else host and process.")
+@click.option("--name", metavar="NAME", help="Of this worker, for people and metrics; else host and process.")
 @click.option("--no-sequence", is_flag=True, help="Leave the sequencing to others.")
 @click.option("--no-listen", is_flag=True, help="Poll only. Behind a pooler such as PgBouncer it does so by itself.")
 @pass_context
@@ -93,7 +94,8 @@ def run(
     """Deliver until SIGTERM or Ctrl-C, and print what was done for each route.
 
     The hand-over under way is finished and recorded first; a second signal ends it at once. Several workers share the
-    routes, and the parts of a route.
+    routes, and the parts of a route. Exit code 0 says that it ran, not that all was sent: iucore status tells what was
+    not. Give a worker that is started again and again a --name, else metrics has one more series each time.
     """
     from iucore.delivery.loop import engine_for
     from iucore.delivery.worker import RouteSummary, Worker

@@ -20,7 +20,7 @@ from iucore.delivery import transport as transports
 from iucore.delivery.loop import Loop, OutageError, Say
 from iucore.delivery.sequencer import Sequencing
 from iucore.delivery.transport import Event, Outcome, Transport
-from iucore.errors import ConflictError, IucoreError
+from iucore.errors import ConflictError, InvalidError, IucoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -206,6 +206,14 @@ class Worker(Loop):
         ]
 
     def _begin(self) -> None:
+        # Here: not a number is no interval, and a larger one no integer of PostgreSQL.
+        if not (1 <= self._batch <= 10_000 and 0.1 <= self._lease <= 3600):
+            raise InvalidError(
+                "size or lease of a batch invalid",
+                sqlstate="IU054",
+                detail=f"batch: {self._batch}, lease: {self._lease} s",
+                hint="Give a batch of 1 to 10000 events and a lease of 0.1 to 3600 seconds.",
+            )
         for route in self._routes or ():
             self._session.call(routes.show, route=route)
 

@@ -39,18 +39,27 @@ class Anchor:
         return f"{self.position}:{self.hash}" + ("" if self.count is None else f":{self.count}")
 
 
+# The hash of a position as it stands, or as a prune kept it.
+_KEPT = """
+select l.hash from iucore.event_log as l where l.position = %(position)s
+union all
+select a.hash from iucore.ledger_anchor as a where a.position = %(position)s
+limit 1
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """What was found. ``bad_position`` and ``problem`` are None where nothing is wrong with the chain.
 
     Attributes:
-        positions: how many were checked, from ``begin`` + 1 on.
-        begin: the last position that was pruned, 0 where nothing was.
+        positions: how many were checked, up to the first bad one.
+        begin: the last position that was pruned, 0 where nothing was; facts before it stay, and are checked too.
         head: the last position of the ledger.
         hash: of the head, in hex.
         count: how many events the ledger holds.
         anchors: how many anchors were compared.
-        older: anchors that lie before where the ledger begins now, so that nothing is left to compare.
+        older: anchors whose position was pruned, so that nothing is left to compare.
         bad_position: the first bad position.
         problem: what is wrong there.
         stray: events of the outbox that should be in the ledger, up to 100.
@@ -89,44 +98,54 @@ def verify(
     'iucore.operations.audit'
     """
     head = ledger.head(connection)
-    start = ledger.verify(connection, limit=0)
-    begin, at, hash = start.position, start.position, start.hash
-    given = sorted(anchors, key=lambda one: one.position)
-    kept = [one for one in given if one.position >= begin]
+    begin = head.anchor_position or 0
+    checked, at = 0, 0
     bad: tuple[int, str] | None = None
-    for stop in sorted({head.position, *(one.position for one in kept if one.position <= head.position)}):
-        for page in ledger.pages(connection, after=at, hash=hash, upto=stop, limit=limit):
-            at, hash = page.position, page.hash
-            if progress is not None:
-                progress(min(at, head.position) - begin, head.position - begin)
-            if page.bad_position is not None:
-                bad = page.bad_position, page.problem or ""
-        bad = bad or _against([one for one in kept if one.position == stop], begin, hash)
-        if bad is not None:
-            break
-    bad = bad or _end(head, kept)
-    at = at if bad is None else max(bad[0] - 1, begin)
+    for page in ledger.pages(connection, limit=limit):
+        if page.bad_position is not None:
+            bad = page.bad_position, page.problem or ""
+            checked += max(0, min(page.events, page.bad_position - at) - 1)
+        else:
+            checked += page.events
+        at = page.position
+        if progress is not None:
+            progress(min(checked, head.events), head.events)
+    given = list(anchors)
+    compared: list[Anchor] = []
+    for one in given:
+        kept = connection.exec_driver_sql(_KEPT, {"position": one.position}).scalar()
+        if kept is not None:
+            compared.append(one)
+            bad = _first(bad, _against(one, begin, bytes(kept)))
+        elif one.position > begin:
+            compared.append(one)
+    bad = _first(bad, _end(head, compared))
     return Verdict(
-        positions=at - begin,
+        positions=checked,
         begin=begin,
         head=head.position,
         hash=head.hash.hex(),
         count=head.events,
-        anchors=len(kept),
-        older=len(given) - len(kept),
+        anchors=len(compared),
+        older=len(given) - len(compared),
         bad_position=None if bad is None else bad[0],
         problem=None if bad is None else bad[1],
         stray=ledger.stray(connection, limit=STRAYS),
     )
 
 
-def _against(anchors: Iterable[Anchor], begin: int, hash: bytes) -> tuple[int, str] | None:
-    """What is wrong by the anchors of one position, whose hash in the ledger is given."""
-    for one in anchors:
-        if one.hash != hash.hex():
-            return one.position, "the hash is not that of the anchor: this event or one before it was rewritten"
-        if one.count is not None and not one.position - begin <= one.count <= one.position:
-            return one.position, f"the anchor counted {one.count} events, which this ledger cannot have held"
+def _first(one: tuple[int, str] | None, other: tuple[int, str] | None) -> tuple[int, str] | None:
+    if one is None or other is None:
+        return one or other
+    return one if one[0] <= other[0] else other
+
+
+def _against(one: Anchor, begin: int, hash: bytes) -> tuple[int, str] | None:
+    """What is wrong by an anchor, for whose position the ledger has a hash."""
+    if one.hash != hash.hex():
+        return one.position, "the hash is not that of the anchor: this event or one before it was rewritten"
+    if one.count is not None and not one.position - begin <= one.count <= one.position:
+        return one.position, f"the anchor counted {one.count} events, which this ledger cannot have held"
     return None
 
 

@@ -15,6 +15,7 @@ from uuid import UUID
 from iucore import _check, gates, inventory
 from iucore.errors import NotFoundError
 from iucore.operations import migrate
+from iucore.routes import list_routes
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -209,10 +210,13 @@ def routes(connection: Connection, *, route: str | None = None) -> list[RouteHea
     )
     found = [RouteHealth(*row) for row in rows]
     if route is not None and not found:
-        raise NotFoundError(
-            "route not found", sqlstate="IU042", detail=f"route: {route}", hint="List routes: iucore route list"
-        )
+        raise _no_route(route)
     return found
+
+
+def _no_route(route: str) -> NotFoundError:
+    hint = "List routes: iucore route list"
+    return NotFoundError("route not found", sqlstate="IU042", detail=f"route: {route}", hint=hint)
 
 
 def parts(connection: Connection, *, route: str) -> list[RoutePart]:
@@ -262,6 +266,7 @@ def dead_letters(
 
     Raises:
         InvalidError: IU012, IU013.
+        NotFoundError: IU042.
     """
     if route is not None:
         _check.text(route, "route")
@@ -277,7 +282,10 @@ def dead_letters(
         """,
         {"after": after, "route": route, "closed": closed, "limit": limit},
     )
-    return [DeadLetter(*row) for row in rows]
+    found = [DeadLetter(*row) for row in rows]
+    if route is not None and not found and not any(one.route == route for one in list_routes(connection)):
+        raise _no_route(route)
+    return found
 
 
 def event(connection: Connection, *, event_id: UUID) -> EventDetail:
@@ -363,7 +371,7 @@ def status(connection: Connection, *, look: bool = True) -> Status:
         found = Status(at, revision, newest, None, listed, [], 0, 0, None, [], [], [], [])
     else:
         found = _delivery(connection, revision, newest)
-    findings = list(_findings(found, compared))
+    findings = list(_findings(found, compared, _moved(connection) if found.outbox else None))
     return Status(
         found.at,
         revision,
@@ -383,9 +391,9 @@ def status(connection: Connection, *, look: bool = True) -> Status:
 
 def _delivery(connection: Connection, revision: str, newest: str) -> Status:
     lanes = connection.exec_driver_sql(
-        "select clock_timestamp(), coalesce("
+        "select clock_timestamp(), coalesce(greatest("
         "(select l.position from iucore.event_log as l order by l.position desc limit 1),"
-        " (select max(a.position) from iucore.ledger_anchor as a), 0),"
+        " (select max(a.position) from iucore.ledger_anchor as a)), 0),"
         " coalesce(h.head, 0), h.sequenced_at, h.lane, h.unsequenced, h.oldest_seconds::float8"
         " from iucore.v_outbox_health as h order by h.lane"
     ).all()
@@ -429,7 +437,19 @@ def _delivery(connection: Connection, revision: str, newest: str) -> Status:
     )
 
 
-def _findings(found: Status, compared: tuple[str, int] | None) -> Iterator[_Told]:
+def _moved(connection: Connection) -> bool | None:
+    """Whether the sequencer refuses because the ledger was written in another cluster; None: who asks may not know."""
+    if not connection.exec_driver_sql("select has_table_privilege('iucore.sequencer_batch', 'select')").scalar():
+        return None
+    return bool(
+        connection.exec_driver_sql(
+            "select b.system_identifier <> c.system_identifier from iucore.sequencer_batch as b"
+            " cross join pg_control_system() as c order by b.batch desc limit 1"
+        ).scalar()
+    )
+
+
+def _findings(found: Status, compared: tuple[str, int] | None, moved: bool | None) -> Iterator[_Told]:
     """What is wrong, and what is worth a word, the most pressing first."""
     if found.revision is not None and found.revision != found.newest_revision:
         if found.revision > found.newest_revision:
@@ -442,26 +462,32 @@ def _findings(found: Status, compared: tuple[str, int] | None) -> Iterator[_Told
         if not gate.is_open and gate.gate != "delivery":
             refused = "all governed writes" if gate.gate == "master" else "changes of collections"
             yield True, f"gate {gate.gate} is closed: {refused} are refused", f"iucore gate open {gate.gate} -m WHY"
-    yield from _of_the_ledger(found)
+    yield from _of_the_ledger(found, moved)
     if held := [route.route for route in found.routes if route.mode == "gate closed"]:
         yield True, f"gate delivery is closed, and routes are on: {', '.join(held)}", "iucore gate open delivery -m WHY"
     for route in found.routes:
         yield from _of_a_route(route, found.at)
 
 
-def _of_the_ledger(found: Status) -> Iterator[_Told]:
+def _of_the_ledger(found: Status, moved: bool | None) -> Iterator[_Told]:
     if found.head != found.sequenced:
         told = f"the ledger ends at {found.head}, the sequencer came to {found.sequenced}"
         yield True, told, "iucore ledger verify"
     unsequenced = sum(lane.unsequenced for lane in found.outbox)
     oldest = max((lane.oldest_seconds or 0.0 for lane in found.outbox), default=0.0)
     told = f"without a place in the ledger: {_several(unsequenced, 'event')}"
-    if unsequenced and found.sequenced_at is None:
+    if moved:
+        what = "the ledger was written in another cluster: after a restore transaction ids mean something else"
+        yield True, f"{what}; {told}", "iucore sequencer rebase -m WHY"
+    elif unsequenced and found.sequenced_at is None:
         # Where nothing is delivered that may be as it should.
         used = any(route.execution_enabled for route in found.routes)
         yield used, f"no worker has run yet; {told}", "iucore worker run --once"
     elif oldest > LATE:
-        yield True, f"{told}, the oldest for {oldest:.0f} s", "iucore worker run"
+        command = "iucore worker run"
+        if moved is None:
+            command += " (if that says IU915, after a restore: iucore sequencer rebase -m WHY)"
+        yield True, f"{told}, the oldest for {oldest:.0f} s", command
 
 
 def _of_a_route(route: RouteHealth, at: datetime) -> Iterator[_Told]:

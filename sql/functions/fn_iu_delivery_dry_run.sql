@@ -9,6 +9,7 @@ language plpgsql
 volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 -- Records for each route that may not send what it would have sent: one attempt dry_run an event. It moves a cursor of its
 -- own: what was not sent is still sent when the three switches are on. One row for each route that moved.

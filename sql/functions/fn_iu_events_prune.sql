@@ -11,10 +11,10 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Empties the partitions of delivery in which everything is older than p_before: events of the delayed lane, their places in
 -- the ledger, attempts, cursors. One row for each; none when no quarter is old enough. It refuses while an event there is
--- not in the ledger, a route has not passed it, or it waits to be sent again or is an open dead letter. The last position
--- and hash that go are kept as an anchor, from which the ledger is verified on. Facts of the immediate lane stay.
+-- not in the ledger, a route has not passed it, or it waits to be sent again or is an open dead letter. At the end of each
+-- run of positions that go an anchor keeps the hash, from which the ledger is verified on. Facts of the immediate lane stay.
 -- Locks: the sequencer; each partition that it empties in ACCESS EXCLUSIVE mode: readers of events wait until it commits.
--- Raises: IU016, IU017, IU018, IU038, IU100, IU203, IU220.
+-- Raises: IU016, IU017, IU018, IU038, IU100, IU203, IU220, IU910.
 declare
     v_change record;
     v_slots smallint[];
@@ -47,12 +47,16 @@ begin
         return;
     end if;
     v_change.replayed := '[]';
-    -- The oldest first: the ledger is cut from its beginning. What is made now goes to the present quarter, never emptied.
+    -- The oldest first. What is made now goes to the present quarter, never emptied.
     -- As a list: a partition cannot be altered while a query on it is open.
     v_slots := array(
         select q.slot
         from (
-            select n.slot, (select min(o.created_at) from iucore.event_outbox as o where o.slot = n.slot) as since
+            select n.slot, least(
+                (select min(o.created_at) from iucore.event_outbox as o where o.slot = n.slot),
+                (select min(a.made_at) from iucore.delivery_attempt as a where a.slot = n.slot),
+                (select min(c.made_at) from iucore.delivery_cursor as c where c.slot = n.slot)
+            ) as since
             from unnest(array[1, 2, 3, 4]::smallint[]) as n (slot)
         ) as q
         where q.slot <> iucore.fn_iu_slot() and q.since is not null
@@ -69,12 +73,33 @@ begin
             select max(l.sequenced_at) from iucore.event_log as l where l.slot = v_slot
             union all
             select max(a.made_at) from iucore.delivery_attempt as a where a.slot = v_slot
+            union all
+            select min(a.made_at) from iucore.delivery_attempt as a where a.slot = v_slot
+            union all
+            select max(c.made_at) from iucore.delivery_cursor as c where c.slot = v_slot
+            union all
+            select min(c.made_at) from iucore.delivery_cursor as c where c.slot = v_slot
         ) as t;
-        -- What is younger is further on in the ledger as well.
-        exit when v_times[2] >= p_before;
+        continue when v_times[2] >= p_before;
         -- In the order of fn_iu_delivery_take and _record: a worker that has read its cursor goes on to the events.
-        foreach v_table in array v_tables loop
-            execute format('lock table iucore.%I in access exclusive mode', v_table || '_' || v_slot);
+        -- All at once or none: waiting for one while holding others would stop delivery for as long as anybody reads, and
+        -- no order of five tables suits every reader. A failed block gives back what it got.
+        for v_try in 1..40 loop
+            begin
+                execute format('lock table %s in access exclusive mode nowait', (
+                    select string_agg(format('iucore.%I', n || '_' || v_slot), ', ') from unnest(v_tables) as n
+                ));
+                exit;
+            exception
+                when lock_not_available then
+                    if v_try = 40 then
+                        raise exception using errcode = 'IU910', message = 'somebody reads the events',
+                            detail = format('quarter %s, tried for 2 seconds', v_slot),
+                            hint = 'Nothing was pruned. Try again when long readers are done (a dump, ledger verify): '
+                                'select * from pg_stat_activity where xact_start < now() - interval ''1 minute''.';
+                    end if;
+            end;
+            perform pg_sleep(0.05);
         end loop;
         select l.position, l.hash into v_last
         from iucore.event_log as l
@@ -92,10 +117,16 @@ begin
         select count(*) into attempts from iucore.delivery_attempt as a where a.slot = v_slot;
         first_at := v_times[1];
         last_at := v_times[2];
-        if v_last.position is not null then
-            insert into iucore.ledger_anchor (position, hash, events, change_id)
-            values (v_last.position, v_last.hash, events, v_change.change_id);
-        end if;
+        -- An anchor at the end of each run of positions that go: between them stand facts that stay, and at the turn of a
+        -- quarter events of the other.
+        insert into iucore.ledger_anchor (position, hash, change_id)
+        select r.position, r.hash, v_change.change_id
+        from (
+            select l.position, l.hash, l.slot,
+                lead(l.position) over (order by l.position) as next, lead(l.slot) over (order by l.position) as next_slot
+            from iucore.event_log as l
+        ) as r
+        where r.slot = v_slot and (r.next is distinct from r.position + 1 or r.next_slot <> v_slot);
         -- Where things stand is the newest row: it moves on when it would go.
         insert into iucore.delivery_cursor (route, partition, mode, kind, position, failures, error, change_id)
         select c.route, c.partition, c.mode, 'done', c.position, c.failures, c.error, v_change.change_id

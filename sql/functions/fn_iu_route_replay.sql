@@ -21,6 +21,7 @@ declare
     v_change record;
     v_head bigint;
     v_unknown bigint;
+    v_again bigint;
     v_positions bigint[];
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -50,6 +51,11 @@ begin
     end if;
     select coalesce(max(l.position), 0) into v_head
     from (select e.position from iucore.event_log as e order by e.position desc limit 1) as l;
+    if p_first > v_head then
+        raise exception using errcode = 'IU054', message = 'nothing to replay there',
+            detail = format('first: %s, end of the ledger: %s', p_first, v_head),
+            hint = 'Positions are counted from 1 to the end of the ledger (iucore events tail).';
+    end if;
     select o.* into v_change
     from iucore.fn_iu_change_open('route_replay', p_route, p_reason, p_actor, p_request_key,
         case when p_request_key is not null then jsonb_build_array(p_route, p_dead_letters, p_first, p_last) end) as o;
@@ -93,21 +99,24 @@ begin
     else
         -- Everything behind the new place comes again in its order: nothing is left to be sent apart.
         delete from iucore.delivery_retry as r where r.route = p_route and r.position >= p_first;
-        -- Only parts that are further: none moves on.
+        -- Only parts that are further, or whose batch reaches further: none moves on.
         insert into iucore.delivery_cursor (route, partition, mode, kind, position, change_id)
-        select p.route, p.partition, 'live', 'done', p_first - 1, v_change.change_id
+        select p.route, p.partition, 'live', 'done', least(n.position, p_first - 1), v_change.change_id
         from iucore.route_partition as p
         cross join lateral (
-            select c.position from iucore.delivery_cursor as c
+            select c.position, c.upto from iucore.delivery_cursor as c
             where c.route = p.route and c.partition = p.partition and c.mode = 'live'
             order by c.seq desc
             limit 1
         ) as n
-        where p.route = p_route and n.position > p_first - 1
+        where p.route = p_route and coalesce(n.upto, n.position) > p_first - 1
         order by p.partition;
         events := greatest(v_head - p_first + 1, 0);
     end if;
     if p_dead_letters is not null or p_last is not null then
+        -- A batch that is out loses its lease: what it holds of them would be recorded as sent, now or before. Of the log it
+        -- comes again as a whole.
+        v_again := iucore.fn_iu_delivery_fence(p_route, v_positions, v_change.change_id);
         -- Only what the cursor of its part has passed: the rest is sent anyway.
         insert into iucore.delivery_retry as r (route, position, partition, subject, state, attempts, next_at)
         select p_route, l.position, n.partition, l.subject, 'replay', 0, clock_timestamp()
@@ -125,6 +134,7 @@ begin
         on conflict on constraint pk_delivery_retry do update
         set state = excluded.state, attempts = 0, next_at = excluded.next_at, error = null;
         get diagnostics events = row_count;
+        events := events + coalesce(v_again, 0);
     end if;
     perform iucore.fn_iu_event_put('route', 'replayed', v_change.change_id, array[p_route], array[p_route],
         array[jsonb_strip_nulls(jsonb_build_object('dead_letters', cardinality(p_dead_letters), 'first', p_first,

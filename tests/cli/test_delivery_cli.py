@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from sqlalchemy import Connection
 
 from iucore import batches, gates, ledger, routes, units
 from iucore.cli import _context, main
+from iucore.errors import InvalidError
 from iucore.operations import health, metrics
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,6 +139,9 @@ def test_tail(run: Run, connection: Connection, monkeypatch: pytest.MonkeyPatch)
     assert positions("--subject", "a/", "--after", "5") == [6, 7, 8]
     assert positions("--subject", "a/", "--type", "unit.created") == [1]
     assert positions("--subject", "nope") == []
+    for verb in ("tail", "list"):
+        told = run("events", verb, "--type", "unit.edted", code=1).stderr
+        assert "(IU041)" in told and "iucore events types" in told
     first, *_ = run("events", "tail", "--after", "15", "--format", "tsv").stdout.splitlines()
     assert first.split("\t")[0] == "position"
     line = run("events", "tail", "--after", "15", "--format", "table").stdout
@@ -205,6 +210,7 @@ def test_prune(run: Run, connection: Connection, url: str) -> None:
     (part,) = got(run, "events", "prune", "--before", moment, "-m", "old")
     assert part["events"] == 3 and part["change_id"] > 0
     assert got(run, "ledger", "verify")["problem"] is None
+    assert wrong(run) == {}
     run("events", "prune", "--before", "yesterday", "-m", "old", code=2)
     run("events", "prune", "--before", moment, code=2)
     assert "(IU018)" in run("events", "prune", "--before", "2999-01-01", "-m", "r", code=1).stderr
@@ -308,8 +314,12 @@ WRONG = {
     "a user in a URL": ([*CONFIGURE, "--transport", "own", "--target", "url=http://a:b@c/"], 1, "IU039"),
     "no time": ([*CONFIGURE, "--backoff", "1 day"], 2, "such as 500ms"),
     "a cap below": ([*CONFIGURE, "--backoff", "2s", "--backoff-cap", "1s"], 1, "IU054"),
-    "65 partitions": ([*CONFIGURE, "--partitions", "65"], 1, "IU054"),
-    "no partition": ([*CONFIGURE, "--partitions", "0"], 2, "not a number"),
+    "too late": ([*CONFIGURE, "--backoff-cap", "99999h"], 2, "1ms to 24h"),
+    "at once": ([*CONFIGURE, "--backoff", "0ms"], 2, "1ms to 24h"),
+    "65 partitions": ([*CONFIGURE, "--partitions", "65"], 2, "1<=x<=64"),
+    "many partitions": ([*CONFIGURE, "--partitions", "9999999999"], 2, "1<=x<=64"),
+    "no partition": ([*CONFIGURE, "--partitions", "0"], 2, "1<=x<=64"),
+    "many attempts": ([*CONFIGURE, "--max-attempts", "999999999999"], 2, "1<=x<=100"),
     "show no route": (["route", "show", "nope"], 1, "IU042"),
     "nothing to replay": (["route", "replay", "unit.edited", "-m", "r"], 2, "Give one of --dead"),
     "two things to replay": (
@@ -321,7 +331,15 @@ WRONG = {
     "never ready": (["route", "replay", "unit.edited", "--from", "1", "-m", "r"], 5, "IU221"),
     "never ready to skip": (["route", "skip", "unit.edited", "--upto", "1", "-m", "r"], 5, "IU221"),
     "nothing to skip": (["route", "skip", "unit.edited", "-m", "r"], 2, "Give one of --dead"),
-    "no dead letter": (["route", "replay", "unit.edited", "--all-dead", "-m", "r"], 1, "IU045"),
+    "dead letters of no route": (["route", "dead", "nope"], 1, "IU042"),
+    "replay the dead of no route": (["route", "replay", "nope", "--all-dead", "-m", "r"], 1, "IU042"),
+    "skip the dead of no route": (["route", "skip", "nope", "--all-dead", "-m", "r"], 1, "IU042"),
+    "the dead of what was never ready": (["route", "replay", "unit.edited", "--all-dead", "-m", "r"], 5, "IU221"),
+    "SQL for no dead letter": (["sql", "route", "replay", "unit.edited", "--all-dead", "-m", "r"], 1, "IU045"),
+    "a lease that is no number": (["worker", "run", "--lease", "nan"], 2, "'nan'"),
+    "a worker without end": (["worker", "run", "--idle-exit", "nan"], 2, "'nan'"),
+    "an endless time": (["worker", "run", "--idle-exit", "inf"], 2, "'inf'"),
+    "a sequencer without end": (["sequencer", "run", "--idle-exit", "nan"], 2, "'nan'"),
     "replay without a reason": (["route", "replay", "unit.edited", "--from", "1"], 2, "--reason"),
     "an anchor that is none": (["ledger", "verify", "--anchor", "5:abc"], 1, "IU056"),
     "no file of anchors": (["ledger", "verify", "--anchor", "nope"], 1, "nope"),
@@ -336,6 +354,61 @@ def test_what_is_wrong_is_said(run: Run) -> None:
         assert result.stdout == "", case
     unknown = run(*CONFIGURE, "--transport", "carrier_pigeon")
     assert "target not checked: no transport has this name here" in unknown.stderr
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *({"partitions": number} for number in (0, 65, 9_999_999_999)),
+        *({"max_attempts": number} for number in (0, 101, 999_999_999_999)),
+        *({"backoff_ms": number, "backoff_cap_ms": 10**12} for number in (0, 1, 10**11)),
+        {"backoff_cap_ms": 999},
+    ],
+)
+def test_ranges_of_a_setting(connection: Connection, setting: dict[str, int]) -> None:
+    """Also numbers that the database would take for another function's."""
+    with pytest.raises(InvalidError, match="IU054"):
+        routes.configure(connection, route="unit.edited", transport="file", reason="r", **setting)
+    connection.rollback()
+
+
+def test_a_secret_in_the_place_of_a_name_is_not_kept(run: Run) -> None:
+    for secret in ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "WHSEC_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"):
+        target = ("--transport", "webhook", "--target", "url=https://h/", "--target", f"secret_env={secret}")
+        told = run(*CONFIGURE, *target, code=1).stderr
+        assert "(IU922)" in told and "secret_env holds a secret" in told and secret[6:] not in told
+    assert got(run, "route", "show", "unit.edited")["target"] == {}
+
+
+def test_no_dead_letter_is_said_to_who_may_close_some(
+    run: Run, connection: Connection, login: Callable[[str | None], str]
+) -> None:
+    go_live(connection)
+    worker = login("iucore_worker")
+    for verb in ("replay", "skip"):
+        line = ("route", verb, "unit.edited", "--all-dead", "-m", "r")
+        told = run(*line, code=1).stderr
+        assert "no open dead letter (IU045)" in told and "iucore route dead --all" in told
+        assert "grant iucore_gatekeeper to" in run("--url", worker, *line, code=4).stderr
+
+
+def test_nothing_is_replayed_beyond_the_end(run: Run, connection: Connection) -> None:
+    go_live(connection)
+    assert "(IU054)" in run("route", "replay", "unit.edited", "--from", "99999", "-m", "r", code=1).stderr
+
+
+def test_the_first_lines_of_the_page_work(run: Run, connection: Connection, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "delivery.md").read_text("utf-8")
+    (block,) = [part for part in page.split("```")[1::2] if "iucore route on audit.all" in part]
+    lines = [line.partition(" #")[0] for line in block.replace("/var/lib/audit", str(tmp_path)).splitlines() if line]
+    assert len(lines) == 7
+    for line in lines:
+        if "open delivery" in line:
+            sequence(connection)
+            make(connection, "one", edits=1)
+        run(*shlex.split(line)[1:], *(["--once"] if line.startswith("iucore worker run --live") else []))
+    sent = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text("utf-8").splitlines()]
+    assert {"unit.created", "unit.edited"} <= {each["type"] for each in sent}
 
 
 def test_dead_letters(run: Run, connection: Connection) -> None:
@@ -539,6 +612,55 @@ def test_status_says_what_is_wrong(run: Run, connection: Connection, url: str) -
     assert re.search(r"^  unit\.edited  ready, at \d+, 2 events behind \(2 min\)$", screen, re.MULTILINE)
     fail(connection, unavailable="HTTP 503")
     assert wrong(run) == {"route unit.edited waits for its target: HTTP 503": "iucore route show unit.edited"}
+
+
+def test_status_after_a_restore_into_another_cluster(
+    run: Run, connection: Connection, url: str, login: Callable[[str | None], str]
+) -> None:
+    make(connection, "one")
+    sequence(connection)
+    with psycopg.connect(url.replace("+psycopg2", ""), autocommit=True) as own:
+        own.execute(
+            "insert into iucore.sequencer_batch (system_identifier, seen, position, hash)"
+            " select 1, b.seen, b.position, b.hash from iucore.sequencer_batch as b order by b.batch desc limit 1"
+        )
+        make(connection, "two")
+        ((what, command),) = wrong(run).items()
+        assert what.startswith("the ledger was written in another cluster") and what.endswith("ledger: 1 event")
+        assert command == "iucore sequencer rebase -m WHY"
+        # Who may not read the sequencer's batches is told what it may be, once an event is late.
+        reader = login("iucore_reader")
+        assert wrong(run, "--url", reader) == {}
+        own.execute("set session_replication_role = replica")
+        own.execute(
+            "update iucore.event_outbox set created_at = created_at - interval '2 minutes'"
+            " where id not in (select event_id from iucore.event_log)"
+        )
+    ((what, command),) = wrong(run, "--url", reader).items()
+    assert what.startswith("without a place in the ledger: 1 event")
+    assert command.startswith("iucore worker run (") and "IU915" in command and "iucore sequencer rebase" in command
+    run("sequencer", "rebase", "-m", "r")
+    sequence(connection)
+    assert wrong(run) == {}
+
+
+@pytest.mark.parametrize(
+    ("trace", "kept"),
+    [
+        ("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", True),
+        (f"00-{'0' * 32}-b7ad6b7169203331-01", False),
+        (f"00-0af7651916cd43dd8448eb211c80319c-{'0' * 16}-01", False),
+        ("ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", False),
+    ],
+)
+def test_a_trace_that_is_none_is_not_kept(
+    run: Run, connection: Connection, monkeypatch: pytest.MonkeyPatch, trace: str, kept: bool
+) -> None:
+    monkeypatch.setenv("TRACEPARENT", trace)
+    run("piece", "create", "one", "--title", "T", "--body", "b", "-m", "r")
+    sequence(connection)
+    event_id = got(run, "events", "list")[0]["event_id"]
+    assert got(run, "events", "show", event_id)["traceparent"] == (trace if kept else None)
 
 
 def test_status_of_a_database_without_iucore_and_of_an_older_one(

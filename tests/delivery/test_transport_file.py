@@ -228,7 +228,7 @@ def test_links_and_what_is_no_file_are_refused(tmp_path: Path) -> None:
         transport = file(tmp_path / "later")
         (tmp_path / name).rename(tmp_path / "later")
         (outcome,) = transport.send([event()], deadline=soon())
-        assert (outcome.kind, outcome.reason) == ("failed", "the path is not a regular file")
+        assert (outcome.kind, outcome.reason) == ("unavailable", "the path is not a regular file")
         (tmp_path / "later").rename(tmp_path / name)
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "file").read_bytes() == b""

@@ -288,6 +288,10 @@ def test_wrong_targets() -> None:
     for topic in ("a b", "größe", "x" * 250, "a/b"):
         with pytest.raises(OperationError, match="topic"):
             check_target("kafka", {"bootstrap": "example.com:1", "topic": topic}, networks=[])
+    for name in ("planted-name", "größe", "whsec_planted"):
+        with pytest.raises(OperationError, match="config_env") as caught:
+            check_target("kafka", {"bootstrap": "example.com:1", "topic": "t", "config_env": name}, networks=[])
+        assert "planted" not in str(caught.value)
     check_target("kafka", {"bootstrap": ["[::1]:9092", "10.0.0.1:9092"], "topic": "a.b-c_d"}, networks=[])
 
 

@@ -161,6 +161,8 @@ def test_an_event_that_comes_again_is_kept_once(server: Server, opened: Callable
 def test_no_stream_and_no_jetstream(server: Server, tmp_path: Path, opened: Callable[..., Nats]) -> None:
     failed = Outcome("failed", "no stream takes the subject")
     assert send(opened(server.url), 1, 2) == [failed] * 2
+    fixed = opened(server.url, subject="iucore.all")
+    assert send(fixed, 1, 2) == [Outcome("unavailable", "no stream takes the subject")] * 2
     (tmp_path / "plain").mkdir()
     with serve(tmp_path / "plain", jetstream=False) as plain:
         assert send(opened(plain.url)) == [failed]
@@ -403,6 +405,8 @@ def test_unusable_secrets(tmp_path: Path) -> None:
         check_target("nats", target | {"token_env": "A", "login_env": "B"}, networks=[])
     with pytest.raises(OperationError, match="token_env does not name"):
         check_target("nats", target | {"token_env": "planted-token"}, networks=[])
+    with pytest.raises(OperationError, match="login_env holds a secret"):
+        check_target("nats", target | {"login_env": "whsec_planted"}, networks=[])
 
 
 @needs_server

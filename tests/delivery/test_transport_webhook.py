@@ -157,8 +157,19 @@ def test_wrong_networks_and_names_are_refused() -> None:
     target = {"url": "https://example.com", "secret_env": "S"}
     with pytest.raises(OperationError, match="network"):
         check_target("webhook", target, networks=["10.0.0.1/8"])
-    with pytest.raises(OperationError, match="secret_env does not name"):
-        check_target("webhook", target | {"secret_env": OLD}, networks=[])
+    for name in ("planted-body", "1A", "SÄCRET", "A" * 101, ["S", "A B"]):
+        with pytest.raises(OperationError, match="secret_env does not name") as caught:
+            check_target("webhook", target | {"secret_env": name}, networks=[])
+        assert "planted" not in str(caught.value)
+
+
+@pytest.mark.parametrize("secret", [OLD, OLD.replace("whsec_", "WhSec_"), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"])
+def test_a_secret_in_the_place_of_a_name_is_refused_and_not_repeated(secret: str) -> None:
+    for names in (secret, ["S", secret]):
+        with pytest.raises(OperationError, match="secret_env holds a secret") as caught:
+            check_target("webhook", {"url": "https://example.com", "secret_env": names}, networks=[])
+        assert caught.value.sqlstate == "IU922"
+        assert secret[6:] not in str(caught.value) + caught.value.hint
 
 
 # ---------------------------------------------------------------- answers
@@ -273,6 +284,53 @@ def test_a_connection_that_is_closed_or_reset_before_an_answer() -> None:
         with receiver(answer) as server:
             assert send(hook(server.url())) == Outcome("failed", "the connection was closed before an answer")
             assert len(server.requests) == 1
+
+
+EARLY = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+GOING_ON = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+@pytest.mark.parametrize("interim", [EARLY, EARLY * 3 + GOING_ON, b"HTTP/1.1 102 Processing\n\n" * 10, GOING_ON * 10])
+@pytest.mark.parametrize("whole", [True, False])
+def test_interim_answers_are_passed_over(interim: bytes, whole: bool) -> None:
+    def answer(connection: socket.socket, _request: Request) -> bool:
+        data = interim + (OK if len(server.requests) < 3 else OK.replace(b"200", b"500"))
+        for part in [data] if whole else [data[n : n + 7] for n in range(0, len(data), 7)]:
+            connection.sendall(part)
+        return True
+
+    with receiver(answer) as server:
+        transport = hook(server.url(HOOK))
+        outcomes = [send(transport, position=n) for n in (1, 2, 3)]
+        assert outcomes == [SENT, SENT, Outcome("failed", "HTTP 500")]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize("interim", [GOING_ON, EARLY, b"HTTP/1.1 103 E\r\nX-A: " + b"a" * 60_000 + b"\r\n\r\n"])
+def test_endless_interim_answers_cost_no_time(interim: bytes) -> None:
+    def answer(connection: socket.socket, _request: Request) -> bool:
+        while True:
+            connection.sendall(interim)
+
+    with receiver(answer) as server:
+        begun = time.monotonic()
+        assert send(hook(server.url(HOOK))) == Outcome("failed", "the answer is not HTTP")
+        assert time.monotonic() - begun < 4
+
+
+def test_another_protocol_is_no_interim_answer() -> None:
+    with receiver(says(b"HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n")) as server:
+        assert send(hook(server.url(HOOK))) == Outcome("failed", "HTTP 101")
+
+
+@pytest.mark.parametrize(
+    "torn",
+    [b"HTT", b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nConten", EARLY, EARLY + b"HTTP/1.1 2"],
+)
+def test_a_torn_answer_is_none(torn: bytes) -> None:
+    with receiver(lambda connection, _request: connection.sendall(torn) is not None) as server:
+        outcome = send(hook(server.url(HOOK)))
+    assert outcome == Outcome("failed", "the connection was closed before an answer")
 
 
 # ---------------------------------------------------------------- connections
@@ -496,7 +554,7 @@ def test_refused_addresses(address: str, monkeypatch: pytest.MonkeyPatch) -> Non
     reason = "the address is not public, and no network of the route allows it"
     for answer in ([address], [PUBLIC[0], address], [address, PUBLIC[3]], [*PUBLIC, address]):
         resolves(monkeypatch, answer)
-        assert send(hook(f"https://name.example{HOOK}", networks=[])) == Outcome("failed", reason)
+        assert send(hook(f"https://name.example{HOOK}", networks=[])) == Outcome("unavailable", reason)
     assert not to
 
 
@@ -541,7 +599,9 @@ def test_networks_of_the_route_allow(monkeypatch: pytest.MonkeyPatch) -> None:
         to.clear()
         for scheme in ("https", "http"):
             outcome = send(hook(f"{scheme}://name.example", networks=networks))
-            assert outcome.kind == ("unavailable" if fits else "failed"), (address, outcome)
+            assert outcome.kind == "unavailable"
+            assert outcome.reason is not None
+            assert outcome.reason.startswith("no connection" if fits else "the address is not public"), address
         assert to == ([(str(ip_address(address)), port) for port in (443, 80)] if fits else [])
 
 
@@ -549,7 +609,7 @@ def test_networks_of_the_route_allow(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_plain_http_is_for_networks_of_the_route_only(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     to = connects(monkeypatch)
     resolves(monkeypatch, [address])
-    assert send(hook("http://name.example", networks=["10.0.0.0/8"])).kind == "failed"
+    assert send(hook("http://name.example", networks=["10.0.0.0/8"])).kind == "unavailable"
     assert not to
 
 
@@ -559,7 +619,7 @@ def test_a_name_that_changes_its_address_gains_nothing(monkeypatch: pytest.Monke
     to = connects(monkeypatch)
     assert send(hook("https://name.example", networks=[])).kind == "unavailable"
     assert (asked, to) == (["name.example"], [("8.8.8.8", 443)])
-    assert send(hook("https://name.example", networks=[])).kind == "failed"
+    assert str(send(hook("https://name.example", networks=[])).reason).startswith("the address is not public")
     assert len(to) == 1
 
 

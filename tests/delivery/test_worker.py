@@ -449,8 +449,9 @@ def test_what_is_asked_is_checked(place: Place) -> None:
     place.route()
     with pytest.raises(NotFoundError, match="IU042"):
         work(place, routes=["no.such"])
-    with pytest.raises(InvalidError, match="IU054"):
-        work(place, batch=0)
+    for wrong in ({"batch": 0}, {"batch": 10**12}, {"lease": 0.0}, {"lease": float("nan")}, {"lease": float("inf")}):
+        with pytest.raises(InvalidError, match="IU054"):
+            work(place, **wrong)  # type: ignore[arg-type]
     with pytest.raises(InvalidError, match="IU017"):
         work(place, name="two\nlines")
     with pytest.raises(InvalidError, match="IU012"):

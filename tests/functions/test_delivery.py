@@ -650,15 +650,16 @@ def test_nothing_is_handed_out_unless_all_three_switches_are_on(db: Database) ->
     db.one("gate_set", gate="master", open=True)
 
 
-def test_closing_the_gate_waits_for_a_batch_that_is_being_taken(db: Database) -> None:
+def test_closing_the_gate_waits_for_no_worker(db: Database) -> None:
+    """Not even for one that leaves its transaction open; what it took is not sent, since it asks before."""
     ready(db)
     said(db, "a")
-    with psycopg.connect(db.connection.info.dsn) as other:
-        db.connection.execute("set lock_timeout = '100ms'")
-        other.execute("select * from iucore.fn_iu_delivery_take('w', null, true)")
-        db.refuses("55P03", "gate_set", gate="delivery", open=False)
-        other.rollback()
-    db.one("gate_set", gate="delivery", open=False)
+    with psycopg.connect(db.connection.info.dsn) as worker:
+        (claim,) = worker.execute("select claim from iucore.fn_iu_delivery_take('w', null, true)").fetchone()
+        db.connection.execute("set lock_timeout = '2s'")
+        db.one("gate_set", gate="delivery", open=False)
+        worker.commit()
+        assert worker.execute("select iucore.fn_iu_delivery_allowed(%s)", [claim]).fetchone() == (False,)
 
 
 def test_routes_are_chosen_by_name(db: Database) -> None:
@@ -1016,8 +1017,7 @@ def test_a_range_is_replayed(db: Database) -> None:
     ]
     assert waiting(db) == [(positions[1], "replay", 0), (positions[2], "replay", 0)]
     assert send_all(db) == positions[1:]
-    # Nothing there is nothing, and recorded.
-    assert db.one("route_replay", route="r", first=10**9, last=10**12)["events"] == 0
+    db.refuses("IU054", "route_replay", route="r", first=10**9, last=10**12)
     # In between are events of other types.
     assert db.one("route_replay", route="r", first=1, last=sequence(db))["events"] == 5
 
@@ -1040,7 +1040,7 @@ def test_a_route_goes_back(db: Database) -> None:
     more = said(db, *"abcdef")
     db.one("route_replay", route="r", first=more[-1])
     assert sorted(send_all(db)) == more
-    db.one("route_replay", route="r", first=10**12)
+    db.refuses("IU054", "route_replay", route="r", first=10**12)
     assert newest(db, partition=0)["position"] <= sequence(db)
     assert len(said(db, "a")) == len(send_all(db)) == 1
 
@@ -1246,7 +1246,7 @@ def test_old_quarters_are_emptied(db: Database) -> None:
     assert row["first_at"] <= row["last_at"] < datetime.now(UTC) - timedelta(days=99)
     # An anchor says where the ledger begins now; the event names the quarters.
     change = row["change_id"]
-    assert db.query("select position, events, change_id from iucore.ledger_anchor") == [(old[0], old[1], change)]
+    assert db.query("select max(position) from iucore.ledger_anchor where change_id = %s", [change]) == [(old[0],)]
     ((kind, subject, payload),) = events_of(db, change)
     assert (kind, subject) == ("delivery.pruned", "events")
     assert [(one["slot"], one["events"]) for one in payload["quarters"]] == [(row["slot"], old[1])]
@@ -1284,7 +1284,7 @@ def test_a_ledger_of_which_only_facts_are_left_ends_at_its_anchor(db: Database) 
     end = db.one("ledger_head")
     assert (end["position"], end["hash"]) == (end["sequenced_position"], end["sequenced_hash"])
     assert end["position"] == end["anchor_position"] == 3
-    assert db.one("ledger_verify")["events"] == 0
+    assert db.one("ledger_verify")["events"] == db.value("select count(*) from iucore.event_log") > 0
     assert sequence(db) == 4
     assert db.one("ledger_verify")["bad_position"] is None
 
@@ -1299,8 +1299,7 @@ def test_two_quarters_go_the_oldest_first(db: Database) -> None:
     rows = prune(db)
     assert [row["slot"] for row in rows] == [quarter(db, 200), quarter(db, 100)]
     assert rows[0]["last_at"] < rows[1]["first_at"]
-    anchors = db.query("select position, events from iucore.ledger_anchor order by position")
-    assert [events for _, events in anchors] == [row["events"] for row in rows]
+    assert db.value("select count(*) from iucore.ledger_anchor") >= 2
     assert db.one("ledger_verify")["bad_position"] is None
     assert db.value("select count(*) from iucore.event_log where slot > 0") == 1
 
@@ -1415,33 +1414,6 @@ def test_a_pruned_call_is_repeated_with_its_first_result(db: Database) -> None:
     db.refuses("IU203", "events_prune", before=before - timedelta(days=1), request_key="k")
 
 
-def test_pruning_and_a_worker_do_not_block_each_other_for_ever(db: Database) -> None:
-    """A worker has read where its route stands, and goes on to the events, while a prune waits for it."""
-    ready(db)
-    said(db, "a")
-    send_all(db)
-    grow_old(db)
-    with (
-        psycopg.connect(db.connection.info.dsn) as worker,
-        psycopg.connect(db.connection.info.dsn, autocommit=True) as pruner,
-        psycopg.connect(db.connection.info.dsn, autocommit=True) as observer,
-    ):
-        worker.execute("set deadlock_timeout = '50ms'")
-        pruner.execute("set deadlock_timeout = '50ms'")
-        worker.execute("select max(seq) from iucore.delivery_cursor")
-        pruner.pgconn.send_query(b"select * from iucore.fn_iu_events_prune(now() - interval '1 day', 'r')")
-        pid = pruner.info.backend_pid
-        while observer.execute("select pg_blocking_pids(%s)", [pid]).fetchall() != [([worker.info.backend_pid],)]:
-            pass
-        # In the order of fn_iu_delivery_take and fn_iu_delivery_record.
-        worker.execute("select max(position) from iucore.event_log")
-        worker.execute("select count(*) from iucore.delivery_attempt")
-        worker.commit()
-        while result := pruner.pgconn.get_result():
-            assert result.status == psycopg.pq.ExecStatus.TUPLES_OK, result.error_message
-            assert result.ntuples == 1
-
-
 # ---------------------------------------------------------------- waking
 
 
@@ -1459,3 +1431,132 @@ def test_only_a_worker_that_sleeps_is_woken(db: Database, login: Callable[[str |
                 assert [(note.channel, note.payload) for note in found] == [("iucore_wake", "")]
         sleeper.execute("select pg_advisory_unlock_all()")
         assert db.one("wake") == {"fn_iu_wake": False}
+
+
+# ---------------------------------------------------------------- gatekeepers while a batch is out
+
+
+@pytest.mark.parametrize("upto", [False, True])
+def test_a_skipped_event_does_not_come_back_with_its_batch(db: Database, upto: bool) -> None:
+    ready(db)
+    (position,) = said(db, "a")
+    record(db, take(db), not_sent={position: "failed"})
+    due(db)
+    out = take(db)
+    assert places(out) == [position]
+    db.one("route_skip", route="r", **({"upto": position} if upto else {"positions": [position]}))
+    db.refuses("IU219", "delivery_record", claim=out[0]["claim"], handled=1)
+    expire(db)
+    assert take(db) == [] and waiting(db) == []
+    assert attempts(db) == [(position, 0, "skipped"), (position, 1, "failed")]
+
+
+def test_a_replay_fences_a_batch_that_is_out(db: Database) -> None:
+    ready(db)
+    positions = said(db, "a", "b", "c")
+    out = take(db)
+    assert db.one("route_replay", route="r", first=positions[0])["events"] >= 3
+    db.refuses("IU219", "delivery_record", claim=out[0]["claim"], handled=3)
+    assert send_all(db) == positions
+    # A range of what is out: the batch comes again.
+    more = said(db, "a", "b")
+    out = take(db)
+    db.one("route_replay", route="r", first=more[1], last=more[1])
+    db.refuses("IU219", "delivery_record", claim=out[0]["claim"], handled=2)
+    assert send_all(db) == more
+    # A range that a retry batch holds: what it records must not take the replay away.
+    (last,) = said(db, "a")
+    record(db, take(db), not_sent={last: "failed"})
+    due(db)
+    out = take(db)
+    assert db.one("route_replay", route="r", first=last, last=last)["events"] == 1
+    db.refuses("IU219", "delivery_record", claim=out[0]["claim"], handled=1)
+    assert send_all(db) == [last]
+
+
+def test_what_has_no_place_yet_is_the_past_too(db: Database) -> None:
+    """A route begins behind everything that was committed before, sequenced or not."""
+    db.piece("a")
+    db.edit("a", "b")
+    db.one("route_register", route="r", event_type=EDITED, title="T")
+    db.one("route_configure", route="r", transport="file")
+    db.one("gate_set", gate="delivery", open=True)
+    assert db.value("select count(*) from iucore.event_log") == 0, "nobody has sequenced yet"
+    db.one("route_set", route="r", enabled=True)
+    sequence(db)
+    assert take(db) == []
+    later = said(db, "a")
+    assert send_all(db) == later
+
+
+def test_events_of_another_cluster_before_the_first_batch(db: Database) -> None:
+    db.piece("a")
+    with by_force(db):
+        db.connection.execute("update iucore.event_outbox set xid = '900000000'")
+    db.refuses("IU915", "sequence")
+    assert db.value("select sum(unsequenced) from iucore.v_outbox_health") == 1
+    rebased = db.one("sequencer_rebase")
+    assert (rebased["sequenced"], rebased["changed"]) == (2, True)
+    db.edit("a", "b")
+    sequence(db)
+    assert db.value("select count(*) from iucore.event_log") == 3
+
+
+def test_pruning_does_not_wait_for_a_reader_and_holds_nothing_meanwhile(db: Database) -> None:
+    ready(db)
+    grow_old(db)
+    with psycopg.connect(db.connection.info.dsn) as reader:
+        reader.execute("select count(*) from iucore.event_log").fetchone()
+        error = db.refuses("IU910", "events_prune", before=datetime.now(UTC) - timedelta(days=1))
+        assert "reads" in error.diag.message_primary
+    assert db.call("events_prune", before=datetime.now(UTC) - timedelta(days=1))
+
+
+@pytest.mark.damages
+def test_an_edit_of_a_fact_that_a_prune_left_is_found(db: Database) -> None:
+    said(db, "a", "b")
+    grow_old(db)
+    prune(db)
+    assert db.one("ledger_verify")["bad_position"] is None
+    kept = db.value("select max(position) from iucore.event_log where slot = 0")
+    with by_force(db):
+        db.connection.execute("update iucore.event_log set actor = 'forged' where position = %s", [kept])
+    assert db.one("ledger_verify")["bad_position"] == kept
+
+
+@pytest.mark.damages
+def test_what_was_forged_in_the_outbox_is_named(db: Database) -> None:
+    db.piece("a")
+    sequence(db)
+    given = "aggregatetype, aggregateid, type, payload, event_subject_ref, change_id, actor, created_at, 'delayed'"
+    columns = given.replace("'delayed'", "delivery_lane")
+    with by_force(db):
+        # A known id in another partition, and a transaction that was never given.
+        db.connection.execute(
+            f"insert into iucore.event_outbox (id, xid, {columns}, slot) select id, xid, {given}, 1"
+            " from iucore.event_outbox limit 1"
+        )
+        db.connection.execute(
+            f"insert into iucore.event_outbox (id, xid, {columns}) select gen_random_uuid(), '900000000', {given}"
+            " from iucore.event_outbox where slot = 0 limit 1"
+        )
+    assert len(db.call("ledger_stray")) == 2
+
+
+def test_many_events_behind_one_cost_no_more_than_their_subject(db: Database) -> None:
+    """The plan steps from subject to subject: what waits behind the first of one is not read."""
+    ready(db, backoff_ms=86400000, backoff_cap_ms=86400000)
+    edits(db, 3000)
+    rows = take(db, limit=10000)
+    positions = places(rows)
+    failing = dict.fromkeys(positions, "deferred") | {positions[0]: "failed"}
+    record(db, rows, not_sent=failing)
+    with by_force(db):
+        db.connection.execute("update iucore.delivery_retry set next_at = 'infinity' where state = 'failed'")
+    counted = "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'delivery_retry'"
+    with db.connection.transaction():
+        before = db.value(counted)
+        assert db.value("select iucore.fn_iu_delivery_due('r', 0::smallint, true, 1000)") is None
+        assert db.value(counted) - before < 10
+    db.connection.execute("update iucore.delivery_retry set next_at = '-infinity'")
+    assert send_all(db, limit=10000) == positions

@@ -77,7 +77,7 @@ def expected_events(verb: str, member: dict[str, int], head: int) -> list[Event]
         "route_register": [("route.registered", "x.route", {"event_type": "unit.created"})],
         "route_set": [("route.switched", "unit.created", {"enabled": True})],
         "route_configure": [("route.configured", "x.hooks", {"transport": "nats"})],
-        "route_replay": [("route.replayed", "x.hooks", {"first": 1, "events": 0})],
+        "route_replay": [("route.replayed", "x.hooks", {"first": 1, "events": 20})],
         "route_skip": [("route.skipped", "x.hooks", {"upto": 1, "events": 0})],
         # These two do nothing as they are called there: test_delivery.py has their events.
         "sequencer_rebase": [],

@@ -354,7 +354,7 @@ def test_after_a_prune(connection: Connection) -> None:
     assert ledger.sequence(connection).head == 9, "two births, and the event of the prune"
     connection.commit()
     found = audit.verify(connection, anchors=[start, end], limit=2)
-    assert (found.begin, found.positions, found.head) == (6, 3, 9)
+    assert (found.begin, found.positions, found.head) == (6, 4, 9)
     assert (found.anchors, found.older, found.problem, found.stray) == (1, 1, None, [])
     assert audit.verify(connection, anchors=[Anchor(6, "0" * 64, 6)]).bad_position == 6
     assert events.prune(connection, before=moment, reason="again") == []

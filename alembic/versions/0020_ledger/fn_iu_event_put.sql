@@ -19,7 +19,7 @@ declare
     v_trace text := nullif(current_setting('iucore.traceparent', true), '');
 begin
     -- Of a caller's setting only what the W3C calls a traceparent: nothing else may reach a receiver's headers.
-    if v_trace !~ '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$' then
+    if v_trace !~ '^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$' then
         v_trace := null;
     end if;
     if exists (

@@ -4,6 +4,7 @@ language plpgsql
 volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set jit = off
 set enable_seqscan = off
 set enable_bitmapscan = off
 as $$
@@ -50,10 +51,15 @@ begin
         v_state.seen := '1:1:';
         v_state.position := 0;
         v_state.hash := '';
-    elsif v_state.system_identifier <> v_system then
-        raise exception using errcode = 'IU915', message = 'the ledger was written in another cluster',
-            detail = format('system identifier of the ledger: %s, of this cluster: %s', v_state.system_identifier,
-                v_system),
+    end if;
+    -- Before the first batch a restore shows in transaction ids that this cluster has not given yet.
+    if v_state.system_identifier <> v_system or (v_state.batch is null and exists (
+        select from iucore.event_outbox as o
+        where o.xid >= pg_snapshot_xmax(pg_current_snapshot()) and o.xid is distinct from pg_current_xact_id_if_assigned()
+    )) then
+        raise exception using errcode = 'IU915', message = 'events were written in another cluster',
+            detail = format('system identifier of the ledger: %s, of this cluster: %s',
+                coalesce(v_state.system_identifier::text, 'none yet'), v_system),
             hint = 'Transaction ids mean something else here. If this restored database is the one to go on with, a '
                 'gatekeeper calls fn_iu_sequencer_rebase (iucore sequencer rebase -m WHY).';
     end if;

@@ -39,14 +39,17 @@ begin
     select b.* into v_state from iucore.sequencer_batch as b order by b.batch desc limit 1;
     sequenced := 0;
     head := coalesce(v_state.position, 0);
-    changed := coalesce(v_state.system_identifier <> v_system, false);
+    changed := v_state.system_identifier <> v_system or (v_state.batch is null and exists (
+        select from iucore.event_outbox as o
+        where o.xid >= pg_snapshot_xmax(pg_current_snapshot()) and o.xid is distinct from pg_current_xact_id_if_assigned()
+    ));
     if changed then
         perform iucore.fn_iu_event_put('delivery', 'rebased', v_change.change_id, array['sequencer'], array['sequencer'],
             array[jsonb_build_object('from', v_state.system_identifier::text, 'to', v_system::text, 'position', head)]);
         -- All writers are done or have not begun: every row below the highest transaction id is known.
         lock table iucore.event_outbox in share mode;
         select a.* into v_done
-        from iucore.fn_iu_ledger_append(v_state.position, v_state.hash, null, null, null, null, null) as a;
+        from iucore.fn_iu_ledger_append(head, coalesce(v_state.hash, ''), null, null, null, null, null) as a;
         sequenced := v_done.events;
         head := v_done.last_position;
         -- What this transaction has said is in the ledger, what it may say yet is not: it is left under way, and its id, which

@@ -12,12 +12,13 @@ language plpgsql
 volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 -- Takes a batch of one route that may send: a lease of p_lease, whose number (claim) is the fencing token. The caller commits,
 -- hands the events to the transport, and records with fn_iu_delivery_record. No row: nothing to send, or not live.
 -- What is due again goes first. On an ordered route events behind one that failed are put aside and come after it. A claim
 -- that ran out is taken as lost: its events come again, each alone.
--- Locks: the partition of the route (it skips one that another worker has); the table of gates in ROW SHARE mode.
+-- Locks: the partition of the route (it skips one that another worker has).
 -- Raises: IU017, IU038, IU054.
 declare
     v_part record;
@@ -30,6 +31,7 @@ declare
     v_deferred bigint[];
     v_source text;
     v_dense boolean;
+    v_rounds integer;
     v_now timestamptz;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -52,9 +54,7 @@ begin
     if p_live is not true then
         return;
     end if;
-    -- Closing the gate waits for the end of this transaction; what is handed out afterwards is asked for again
-    -- (fn_iu_delivery_allowed).
-    lock table iucore.gate in row share mode;
+    -- Without the lock that fn_iu_assert_gate takes: before anything is sent fn_iu_delivery_allowed asks again.
     if not exists (select from iucore.gate as g where g.gate = 'delivery' and g.is_open) then
         return;
     end if;
@@ -79,10 +79,9 @@ begin
         from iucore.v_route_setting as s
         where s.route = v_part.route and s.execution_enabled and s.transport is not null;
         continue when not found;
-        if v_newest.kind = 'done' and not exists (
-            select from iucore.delivery_retry as r
-            where r.route = v_part.route and r.partition = v_part.partition and r.next_at <= v_now
-        ) then
+        if v_newest.kind = 'done'
+            and iucore.fn_iu_delivery_due(v_part.route, v_part.partition, v_route.ordered, 1) is null
+        then
             select f.* into v_found
             from iucore.fn_iu_route_positions(v_part.route, v_part.partition, v_newest.position, 1) as f;
             continue when v_found.positions is null
@@ -120,34 +119,10 @@ begin
         v_deferred := null;
         v_at := v_newest.position;
         v_upto := v_at;
-        -- What may have killed a worker goes alone.
-        select array[r.position] into v_positions
-        from iucore.delivery_retry as r
-        where r.route = v_part.route and r.partition = v_part.partition and r.next_at <= v_now and r.state = 'lost'
-            and (not v_route.ordered or not exists (
-                select from iucore.delivery_retry as b
-                where b.route = r.route and b.subject = r.subject and b.position < r.position
-            ))
-        order by r.position
-        limit 1;
-        if v_positions is null then
-            select array_agg(d.position order by d.position) into v_positions
-            from (
-                select r.position
-                from iucore.delivery_retry as r
-                where r.route = v_part.route and r.partition = v_part.partition and r.next_at <= v_now
-                    and r.state <> 'lost'
-                    and (not v_route.ordered or not exists (
-                        select from iucore.delivery_retry as b
-                        where b.route = r.route and b.subject = r.subject and b.position < r.position
-                            and (b.next_at > v_now or b.state = 'lost')
-                    ))
-                order by r.position
-                limit p_limit
-            ) as d;
-        end if;
+        v_positions := iucore.fn_iu_delivery_due(v_part.route, v_part.partition, v_route.ordered, p_limit);
         if v_positions is null then
             v_source := 'log';
+            v_rounds := 0;
             loop
                 select f.* into v_found
                 from iucore.fn_iu_route_positions(v_part.route, v_part.partition, v_at, p_limit) as f;
@@ -168,7 +143,9 @@ begin
                         from unnest(v_found.positions, v_found.subjects) as u (position, subject)
                     ) as f;
                 end if;
-                exit when v_positions is not null or v_upto <= v_at;
+                -- A long backlog of blocked subjects goes in parts.
+                exit when v_positions is not null or v_upto <= v_at or v_rounds = 20;
+                v_rounds := v_rounds + 1;
                 -- The cursor moves over a window of blocked subjects at once; those of a batch wait for its record, since
                 -- the cursor may stop before them.
                 perform iucore.fn_iu_delivery_defer(v_part.route, v_part.partition, v_deferred);

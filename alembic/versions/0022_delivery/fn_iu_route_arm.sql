@@ -4,8 +4,10 @@ language plpgsql
 volatile
 set search_path = pg_catalog, pg_temp
 as $$
--- Gives a route that is on and configured its live cursor, once: it begins at the end of the ledger. Nothing that happened
--- before is sent, unless it is replayed. Internal: called with the row of the route locked.
+-- Gives a route that is on and configured its live cursor, once: it begins at the end of the ledger, which is brought up to
+-- date first. So nothing that was committed before is sent, unless it is replayed. Internal: called with the row of the route
+-- locked.
+-- Locks: sequencer_guard in EXCLUSIVE mode: it waits for the sequencer. Raises: IU038, IU915.
 declare
     v_route record;
 begin
@@ -15,6 +17,9 @@ begin
     then
         return;
     end if;
+    lock table iucore.sequencer_guard in exclusive mode;
+    while (select s.remaining from iucore.fn_iu_sequence(100000) as s) loop
+    end loop;
     insert into iucore.route_partition (route, partition)
     select p_route, n from generate_series(0, v_route.partitions - 1) as n;
     insert into iucore.delivery_cursor (route, partition, mode, kind, position, change_id)

@@ -103,6 +103,10 @@ begin
 
         select array_agg(g.position) into v_skipped from gone as g;
     end if;
+    -- A batch that is out and holds one of them loses its lease: its record would bring the event back.
+    if p_dead_letters is null then
+        perform iucore.fn_iu_delivery_fence(p_route, v_skipped, v_change.change_id);
+    end if;
     insert into iucore.delivery_attempt (position, route, attempt, outcome)
     select n, p_route, 0, 'skipped' from unnest(v_skipped) as n order by n;
     events := coalesce(cardinality(v_skipped), 0)::bigint;

@@ -49,6 +49,8 @@ drop function iucore.fn_iu_delivery_record;
 drop function iucore.fn_iu_delivery_renew;
 drop function iucore.fn_iu_delivery_allowed;
 drop function iucore.fn_iu_delivery_take;
+drop function iucore.fn_iu_delivery_fence;
+drop function iucore.fn_iu_delivery_due;
 drop function iucore.fn_iu_delivery_defer;
 drop function iucore.fn_iu_delivery_fail;
 drop function iucore.fn_iu_delivery_claim;

@@ -8,8 +8,12 @@ select
     b.made_at as sequenced_at
 from (values ('immediate'), ('delayed')) as l (lane)
 left join lateral (
-    select s.seen, s.position, s.made_at from iucore.sequencer_batch as s order by s.batch desc limit 1
+    select s.seen, s.system_identifier, s.position, s.made_at
+    from iucore.sequencer_batch as s
+    order by s.batch desc
+    limit 1
 ) as b on true
+cross join pg_control_system() as y
 cross join lateral (
     -- Counted up to 100001.
     select count(*) as unsequenced, min(x.created_at) as oldest_at
@@ -17,7 +21,8 @@ cross join lateral (
         select o.created_at
         from iucore.event_outbox as o
         where o.delivery_lane = l.lane
-            and o.xid >= coalesce(pg_snapshot_xmin(b.seen), '0'::xid8)
+            -- In another cluster the snapshot says nothing.
+            and o.xid >= coalesce(case when b.system_identifier = y.system_identifier then pg_snapshot_xmin(b.seen) end, '0'::xid8)
             and not exists (select from iucore.event_log as e where e.event_id = o.id)
         limit 100001
     ) as x

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Mapping, Sequence
 
 from iucore.delivery.transport import target_error
 from iucore.errors import OperationError
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,99}")
+# A secret of Standard Webhooks: one without + / = would be a name too.
+_PASTED = re.compile("whsec_", re.IGNORECASE)
 
 
 class Target:
@@ -47,6 +52,22 @@ class Target:
         if not value or not all(isinstance(part, str) and part and part.isprintable() for part in value):
             raise self.error(f"{key} is not a list of texts")
         return value
+
+    def variables(self, key: str) -> list[str]:
+        """The name of an environment variable or a list of at least one; a secret in its place is refused."""
+        names = self.texts(key)
+        if any(_PASTED.match(name) for name in names):
+            raise self.error(f"{key} holds a secret; it names an environment variable of the worker that holds it")
+        if not all(_VARIABLE.fullmatch(name) for name in names):
+            raise self.error(f"{key} does not name an environment variable")
+        return names
+
+    def variable(self, key: str) -> str | None:
+        """The name of one environment variable, or None where there is none."""
+        if self.optional(key) is None:
+            return None
+        (name,) = self.variables(key)
+        return name
 
     def seconds(self, key: str, default: float) -> float:
         """A number of seconds, up to ten minutes."""

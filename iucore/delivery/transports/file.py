@@ -14,11 +14,12 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from iucore.delivery.transport import SENT, Event, Outcome, failed, unavailable
+from iucore.delivery.transport import SENT, Event, Outcome, unavailable
 from iucore.delivery.transports._envelope import DEFAULT_SOURCE, envelope_or_failed
 from iucore.delivery.transports._target import Target
 
 _KNOWN = ("path", "source")
+_NOT_REGULAR = "the path is not a regular file"
 # Close-on-exec is Python's default. Without NONBLOCK the opening of a pipe would wait for its reader.
 _FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -74,7 +75,7 @@ class File:
             try:
                 found = os.fstat(file)
                 if not stat.S_ISREG(found.st_mode):
-                    return failed("the path is not a regular file")
+                    return unavailable(_NOT_REGULAR)
                 if not _locked(file, deadline):
                     return unavailable("another process holds the file")
                 _write(file, lines)
@@ -85,9 +86,9 @@ class File:
             finally:
                 os.close(file)
         except OSError as error:
-            # A link, a device or a folder in the place of the file: waiting would not mend it.
+            # A link, a device or a folder in the place of the file.
             if error.errno in (errno.ELOOP, errno.ENXIO, errno.EISDIR):
-                return failed("the path is not a regular file")
+                return unavailable(_NOT_REGULAR)
             return unavailable(f"the file cannot be written: {errno.errorcode.get(error.errno or 0, 'OSError')}")
         return SENT
 

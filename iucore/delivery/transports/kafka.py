@@ -84,9 +84,7 @@ class Kafka:
             raise read.error("bootstrap is not a list of host:port")
         if not _TOPIC.fullmatch(read.text("topic")):
             raise read.error("topic is not 1 to 249 letters, digits, full stops, underscores and hyphens")
-        variable = read.optional("config_env")
-        if variable is not None and not variable.isidentifier():
-            raise read.error("config_env does not name an environment variable")
+        read.variable("config_env")
         read.seconds("timeout", 10.0)
         read.text("source", DEFAULT_SOURCE)
 

@@ -5,7 +5,8 @@ Target: ``{"servers": ["nats://host:4222"], "subject": "iucore.{event_type}"}``,
 of a credentials file, or its path), which name environment variables. A server ``tls://`` always gets TLS.
 
 An acknowledgement of a stream: sent, also of one that has the event already. No connection, or a lost one, and answers
-of 500 and above, as of a full stream: unavailable. No stream, a refusal, or no acknowledgement in time: failed.
+of 500 and above, as of a full stream: unavailable, and no stream for a subject that is the same for all events. No
+stream for a subject made of the event, a refusal, or no acknowledgement in time: failed.
 """
 
 from __future__ import annotations
@@ -88,8 +89,7 @@ class Nats:
         if len(logins) > 1:
             raise read.error(f"{' and '.join(logins)} are more than one way to log in")
         for key in logins:
-            if not read.text(key).isidentifier():
-                raise read.error(f"{key} does not name an environment variable")
+            read.variable(key)
         read.optional("ca_file")
         read.seconds("timeout", 10.0)
         read.text("source", DEFAULT_SOURCE)
@@ -159,7 +159,8 @@ class Nats:
             # The end is watched outside: there a time-out and a lost connection are told apart.
             await client.jetstream().publish(subject, body, timeout=end - time.monotonic() + 1, headers=headers)
         except nats.js.errors.NoStreamResponseError:
-            return failed("no stream takes the subject")
+            # Of a subject that depends on the event other events may be taken.
+            return (failed if "{" in self._subject else unavailable)("no stream takes the subject")
         except nats.js.errors.APIError as error:
             reason = f"JetStream answers {error.code} ({error.err_code})"
             return unavailable(reason) if (error.code or 0) >= 500 else failed(reason)

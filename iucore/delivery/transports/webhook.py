@@ -4,9 +4,9 @@ Target: ``{"url": "https://...", "secret_env": "NAME"}``, and ``timeout`` (secon
 ``ca_file`` (the authorities of a private certificate). The environment variable holds ``whsec_`` and base64; a list of
 names signs with each of them, for as long as a secret is changed.
 
-2xx: sent. 410: gone. 429 and 503: unavailable, with Retry-After. No name, no connection, no TLS: unavailable. All other
-answers, redirects too, and no answer in time: failed. An address that the route does not allow is failed too: so the
-events end as dead letters that say why, to be replayed, and do not hold up the route for ever.
+2xx: sent. 410: gone. 429 and 503: unavailable, with Retry-After. No name, an address that the route does not allow, no
+connection, no TLS: unavailable. All other answers, redirects too, and no answer in time: failed. Interim answers (1xx)
+are passed over.
 
 It stands on ``http.client``: the libraries above it have no public place to check the address that is connected to, and
 limit each read, not the whole answer.
@@ -22,6 +22,7 @@ import hmac
 import io
 import math
 import queue
+import re
 import select
 import socket
 import ssl
@@ -46,6 +47,11 @@ _KNOWN = ("url", "secret_env", "timeout", "source", "ca_file")
 _PREFIX = "whsec_"
 _MAX_RETRY_AFTER = 3600.0
 _MAX_ANSWER = 64 * 1024
+_MAX_HEAD = 128 * 1024
+_MAX_INTERIM = 10
+_BLANK_LINE = re.compile(rb"\n\r?\n")
+# Not 101, which is final: nobody asked for another protocol.
+_INTERIM = re.compile(rb"HTTP/[0-9.]+ +1(?!01)[0-9][0-9]\b")
 # An answer is known by its status: the body is read for the next request on the connection only.
 _BODY_SECONDS = 2.0
 
@@ -120,7 +126,7 @@ class Webhook:
                 self._connection.open(end)
                 done = self._post(self._connection, headers, body, end)
         except _RefusedError:
-            done = failed("the address is not public, and no network of the route allows it")
+            done = unavailable("the address is not public, and no network of the route allows it")
         except _UnreachableError as error:
             done = unavailable(str(error))
         except TimeoutError:
@@ -234,6 +240,10 @@ class _Wire:
             self._socket.settimeout(_left(self.end))
             rest = rest[self._socket.send(rest) :]
 
+    def read(self) -> bytes:
+        self._socket.settimeout(_left(self.end))
+        return self._socket.recv(_MAX_ANSWER)
+
     def read_into(self, buffer: Any) -> int:
         self._socket.settimeout(_left(self.end))
         return self._socket.recv_into(buffer)
@@ -251,14 +261,47 @@ class _Wire:
 
 
 class _Reader(io.RawIOBase):
+    """One answer, from the status line of the final one on."""
+
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
+        self._begun: bytes | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        return self._wire.read_into(buffer)
+        if self._begun is None:
+            self._begun = _final(self._wire)
+        if not self._begun:
+            return self._wire.read_into(buffer)
+        part, self._begun = self._begun[: len(buffer)], self._begun[len(buffer) :]
+        buffer[: len(part)] = part
+        return len(part)
+
+
+def _final(wire: _Wire) -> bytes:
+    """The whole head of the final answer, with what came along behind it.
+
+    http.client passes over 100 only, without end, and takes a head that is cut for a whole one.
+    """
+    got = bytearray()
+    for _ in range(_MAX_INTERIM + 1):
+        looked = 0
+        while (end := _BLANK_LINE.search(got, looked)) is None:
+            looked = max(len(got) - 2, 0)
+            more = wire.read()
+            got += more
+            if (b"\n" in got or not more) and got[:5] != b"HTTP/"[: len(got)]:
+                raise HTTPException
+            if not more:
+                raise ConnectionResetError
+            if len(got) > _MAX_HEAD:
+                raise HTTPException
+        if _INTERIM.match(got) is None:
+            return bytes(got)
+        del got[: end.end()]
+    raise HTTPException
 
 
 def _connect(address: Address, port: int, seconds: float) -> socket.socket:
@@ -375,16 +418,13 @@ def _read(target: Mapping[str, object], networks: Sequence[str]) -> _Settings:
     https = parts.scheme == "https"
     if not https and not known:
         raise read.error("url is http://, which is for networks that the route allows, and it allows none")
-    variables = read.texts("secret_env")
-    if any(not name.isidentifier() for name in variables):
-        raise read.error("secret_env does not name environment variables")
     read.optional("ca_file")
     return _Settings(
         https=https,
         host=host,
         port=port or (443 if https else 80),
         request=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
-        secret_env=variables,
+        secret_env=read.variables("secret_env"),
         timeout=read.seconds("timeout", 10.0),
         source=read.text("source", DEFAULT_SOURCE),
         networks=known,
