@@ -40,6 +40,7 @@ _TYPES: dict[str, type] = {
     "p_dead_letters": list,
     "p_positions": list,
     "p_networks": list,
+    "p_routes": list,
     "p_ordered": bool,
     "p_partitions": int,
     "p_max_attempts": int,

@@ -90,12 +90,7 @@ def take(
     >>> batches.take(connection, worker="w1", live=True) is None
     True
     """
-    _check.text(worker, "worker")
-    if routes is not None:
-        routes = _check.texts(routes, "routes")
-        for name in routes:
-            _check.text(name, "routes")
-    named = {"p_worker": worker, "p_routes": routes, "p_live": live, "p_limit": limit, "p_lease": lease}
+    named = _named(worker, routes, live, limit) | {"p_lease": lease}
     # A hundred thousand in a second: the driver's own tuples, which SQLAlchemy's rows take twice as long as.
     with _call.execute(connection, _call.Call("fn_iu_delivery_take", named)) as result:
         rows: Sequence[Any] = result.cursor.fetchall() if result.cursor else []
@@ -205,10 +200,10 @@ def dry_run(
     >>> [route.recorded for route in batches.dry_run(connection, worker="w1", routes=["no.such"])]
     []
     """
-    _check.text(worker, "worker")
-    if routes is not None:
-        routes = _check.texts(routes, "routes")
-        for name in routes:
-            _check.text(name, "routes")
-    named = {"p_worker": worker, "p_routes": routes, "p_live": live, "p_limit": limit}
+    named = _named(worker, routes, live, limit)
     return _call.rows(connection, DryRun, "fn_iu_delivery_dry_run", named)
+
+
+def _named(worker: str, routes: Sequence[str] | None, live: bool, limit: int) -> dict[str, Any]:
+    given = {"p_worker": worker, "p_routes": None if routes is None else _check.texts(routes, "routes")}
+    return _check.arguments(given) | {"p_live": live, "p_limit": limit}

@@ -198,8 +198,8 @@ def prune(
 ) -> list[PrunedPart]:
     """Empty the partitions whose events are all older and dealt with. Calls ``fn_iu_events_prune``.
 
-    A partition is a quarter of a year, and the present one stays. The ledger stays verifiable: it then begins at the
-    last position that went.
+    A partition is a quarter of a year, and the present one stays. The ledger stays verifiable: anchors keep the
+    hashes at the ends of what went.
 
     Args:
         connection: of the caller, at READ COMMITTED, who commits.

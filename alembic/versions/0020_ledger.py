@@ -4,7 +4,7 @@ Objects:
     tables event_log and sequencer_batch, with a partition for each quarter of a year; sequencer_guard, ledger_anchor;
     event_outbox is made anew with such partitions and the columns traceparent and slot, and every event is copied; replaced:
     fn_iu_event_put and the views of events (v_event, v_composer_event, v_collection_status: the same text, on the new table);
-    functions fn_iu_slot, fn_iu_make_slots, fn_iu_ledger_*, fn_iu_sequence, fn_iu_sequencer_*, fn_iu_log_read; the event type
+    functions fn_iu_slot, fn_iu_make_slots, fn_iu_assert_read_committed, fn_iu_ledger_*, fn_iu_sequence, fn_iu_sequencer_*, fn_iu_log_read; the event type
     delivery.rebased with its route.
 Locks:
     SHARE ROW EXCLUSIVE on change, ACCESS EXCLUSIVE on event_outbox: while every event is copied no governed call is made
@@ -41,6 +41,8 @@ FILES = (
     "fn_iu_ledger_chain.sql",
     "fn_iu_sequencer_window.sql",
     "fn_iu_ledger_append.sql",
+    "fn_iu_assert_read_committed.sql",
+    "fn_iu_sequencer_snapshot.sql",
     "fn_iu_sequence.sql",
     "fn_iu_sequencer_rebase.sql",
     "fn_iu_ledger_verify.sql",

@@ -2,9 +2,9 @@
 
 Objects:
     tables route_setting, route_partition, delivery_retry, dead_letter; delivery_cursor and delivery_attempt with a partition
-    for each quarter of a year; views v_route_setting, v_outbox_health, v_route_health, v_delivery_attempt, v_dead_letter;
+    for each quarter of a year; views v_route_setting, v_route_part, v_outbox_health, v_route_health, v_delivery_attempt, v_dead_letter;
     functions fn_iu_route_configure, _show, _replay, _skip, _arm, _positions, _range, _lag, fn_iu_delivery_*,
-    fn_iu_dry_run_position, fn_iu_events_prune, fn_iu_prune_blocker, fn_iu_wake; four event types with their routes;
+    fn_iu_dry_run_position, fn_iu_backoff, fn_iu_events_prune, fn_iu_prune_blocker, fn_iu_wake; four event types with their routes;
     replaced: fn_iu_route_set (a route that is on and configured gets its cursor), fn_iu_route_register (of every type),
     fn_iu_registry_check (a route of every type counts).
 Locks:
@@ -31,6 +31,7 @@ FILES = (
     "delivery_retry.sql",
     "dead_letter.sql",
     "v_route_setting.sql",
+    "v_route_part.sql",
     "fn_iu_route_positions.sql",
     "fn_iu_route_range.sql",
     "fn_iu_route_arm.sql",
@@ -40,6 +41,7 @@ FILES = (
     "fn_iu_route_configure.sql",
     "fn_iu_route_show.sql",
     "fn_iu_delivery_claim.sql",
+    "fn_iu_backoff.sql",
     "fn_iu_delivery_fail.sql",
     "fn_iu_delivery_defer.sql",
     "fn_iu_delivery_due.sql",

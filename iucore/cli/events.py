@@ -175,7 +175,7 @@ def prune(context: Context, before: str, change: Change) -> None:
     """Empty the quarters of a year in which every event is older and dealt with by every route.
 
     It refuses while a route is to take one of them, sends it again or has it as an open dead letter. The ledger stays
-    verifiable: it then begins where they ended. Keep iucore ledger anchor first.
+    verifiable: anchors keep the hashes at the ends of what went. Keep iucore ledger anchor first.
     """
     refusal = f"--before {before}: give a moment in ISO 8601, such as 2026-01-31T12:00:00Z."
     gone = context.call(_events.prune, before=parse_moment(before, refusal), **change)

@@ -14,25 +14,13 @@ declare
     v_again bigint;
 begin
     select count(*) into v_again
-    from iucore.route_partition as p
-    cross join lateral (
-        select c.* from iucore.delivery_cursor as c
-        where c.route = p.route and c.partition = p.partition and c.mode = 'live'
-        order by c.seq desc
-        limit 1
-    ) as n
-    cross join lateral unnest(n.positions) as x (position)
-    where p.route = p_route and n.source = 'log' and x.position = any(p_positions);
+    from iucore.v_route_part as p
+    cross join lateral unnest(p.positions) as x (position)
+    where p.route = p_route and p.source = 'log' and x.position = any(p_positions);
     insert into iucore.delivery_cursor (route, partition, mode, kind, position, failures, change_id)
-    select p.route, p.partition, 'live', 'done', n.position, n.failures, p_change_id
-    from iucore.route_partition as p
-    cross join lateral (
-        select c.* from iucore.delivery_cursor as c
-        where c.route = p.route and c.partition = p.partition and c.mode = 'live'
-        order by c.seq desc
-        limit 1
-    ) as n
-    where p.route = p_route and n.kind = 'claim' and n.positions && p_positions
+    select p.route, p.partition, 'live', 'done', p.position, p.failures, p_change_id
+    from iucore.v_route_part as p
+    where p.route = p_route and p.kind = 'claim' and p.positions && p_positions
     order by p.partition;
     return v_again;
 end

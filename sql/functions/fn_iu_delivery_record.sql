@@ -32,11 +32,7 @@ declare
     v_at bigint;
     v_change bigint;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     select cardinality(c.positions) into v_all from iucore.delivery_cursor as c where c.seq = p_claim;
     if p_handled is null or p_handled not between 0 and coalesce(v_all, p_handled) or p_positions is null
         or cardinality(p_positions) <> (select count(distinct n) from unnest(p_positions) as n)
@@ -114,21 +110,13 @@ begin
     if p_unavailable is not null then
         resume_at := clock_timestamp() + case
             when p_retry_after > interval '0' then least(p_retry_after, interval '1 hour')
-            else random() * least(v_route.backoff_cap_ms, v_route.backoff_ms * 2.0 ^ least(v_failures - 1, 30))
-                * interval '1 millisecond'
+            else iucore.fn_iu_backoff(v_route.backoff_ms, v_route.backoff_cap_ms, v_failures)
         end;
     end if;
     if p_gone and v_route.execution_enabled then
         if exists (select from iucore.gate as g where g.gate = 'master' and g.is_open) then
-            select o.change_id into v_change
-            from iucore.fn_iu_change_open('route_set', v_claim.route, 'the target says that it is gone for ever', null, null,
-                null) as o;
-            update iucore.route as r
-            set execution_enabled = false, switched_change = v_change
-            where r.route = v_claim.route;
-            insert into iucore.route_switch (change_id, route, execution_enabled) values (v_change, v_claim.route, false);
-            perform iucore.fn_iu_event_put('route', 'switched', v_change, array[v_claim.route], array[v_claim.route],
-                array[jsonb_build_object('enabled', false)]);
+            select s.change_id into v_change
+            from iucore.fn_iu_route_set(v_claim.route, false, 'the target says that it is gone for ever') as s;
         else
             -- Nobody may write now: it waits as long as a route waits at most.
             resume_at := clock_timestamp() + v_route.backoff_cap_ms * interval '1 millisecond';

@@ -12,11 +12,7 @@ as $$
 declare
     v_claim iucore.delivery_cursor;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     if p_lease is null or p_lease not between interval '100 milliseconds' and interval '1 hour' then
         raise exception using errcode = 'IU054', message = 'lease of a batch invalid',
             detail = format('lease: %s', coalesce(p_lease::text, 'null')), hint = 'Give 100 milliseconds to 1 hour.';

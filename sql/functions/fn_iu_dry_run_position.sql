@@ -12,15 +12,7 @@ as $$
             limit 1
         ),
         (
-            select min(n.position)
-            from iucore.route_partition as p
-            cross join lateral (
-                select c.position from iucore.delivery_cursor as c
-                where c.route = p.route and c.partition = p.partition and c.mode = 'live'
-                order by c.seq desc
-                limit 1
-            ) as n
-            where p.route = p_route
+            select min(p.position) from iucore.v_route_part as p where p.route = p_route
         ),
         0
     )

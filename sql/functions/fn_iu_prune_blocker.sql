@@ -27,12 +27,7 @@ as $$
         ),
         (
             select format('route %s stands at position %s and is to take %s', c.route, c.position, w.positions[1])
-            from (
-                select distinct on (n.route, n.partition) n.route, n.partition, n.position, n.kind
-                from iucore.delivery_cursor as n
-                where n.mode = 'live'
-                order by n.route, n.partition, n.seq desc
-            ) as c
+            from iucore.v_route_part as c
             cross join lateral iucore.fn_iu_route_range(c.route, c.position, p_position, 1) as w
             where c.position < p_position and cardinality(w.positions) > 0
             limit 1

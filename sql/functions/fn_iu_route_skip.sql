@@ -24,11 +24,7 @@ declare
     v_least bigint;
     v_skipped bigint[];
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     if num_nonnulls(p_dead_letters, p_positions, p_upto) <> 1 or p_upto < 1
         or cardinality(p_dead_letters) not between 1 and 10000 or cardinality(p_positions) not between 1 and 10000
     then
@@ -111,27 +107,15 @@ begin
     select n, p_route, 0, 'skipped' from unnest(v_skipped) as n order by n;
     events := coalesce(cardinality(v_skipped), 0)::bigint;
     if p_upto is not null then
-        select min(n.position) into v_least
-        from iucore.route_partition as p
-        cross join lateral (
-            select c.position from iucore.delivery_cursor as c
-            where c.route = p.route and c.partition = p.partition and c.mode = 'live'
-            order by c.seq desc
-            limit 1
-        ) as n
+        select min(p.position) into v_least
+        from iucore.v_route_part as p
         where p.route = p_route;
         events := greatest(least(p_upto, v_head) - v_least, 0);
         -- Only parts that are behind; of the others none goes back.
         insert into iucore.delivery_cursor (route, partition, mode, kind, position, change_id)
         select p.route, p.partition, 'live', 'done', least(p_upto, v_head), v_change.change_id
-        from iucore.route_partition as p
-        cross join lateral (
-            select c.position from iucore.delivery_cursor as c
-            where c.route = p.route and c.partition = p.partition and c.mode = 'live'
-            order by c.seq desc
-            limit 1
-        ) as n
-        where p.route = p_route and n.position < least(p_upto, v_head)
+        from iucore.v_route_part as p
+        where p.route = p_route and p.position < least(p_upto, v_head)
         order by p.partition;
     end if;
     perform iucore.fn_iu_event_put('route', 'skipped', v_change.change_id, array[p_route], array[p_route],

@@ -22,11 +22,7 @@ declare
     v_done record;
     v_part boolean;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     if p_limit is null or p_limit not between 1 and 100000 then
         raise exception using errcode = 'IU054', message = 'size of a batch invalid',
             detail = format('limit: %s', coalesce(p_limit::text, 'null')), hint = 'Give 1 to 100000.';
@@ -64,14 +60,7 @@ begin
                 'gatekeeper calls fn_iu_sequencer_rebase (iucore sequencer rebase -m WHY).';
     end if;
     -- Taken before the events are read: what the reading sees beyond it is left for the next window.
-    v_end := coalesce(v_state.window_end, pg_current_snapshot());
-    -- No snapshot names the transaction that takes it: what this one has written or writes yet is left for the next window.
-    if v_state.window_end is null and pg_visible_in_snapshot(pg_current_xact_id_if_assigned(), v_end) then
-        select format('%s:%s:%s', pg_snapshot_xmin(v_end), pg_snapshot_xmax(v_end),
-            string_agg(r.xid::text, ',' order by r.xid))::pg_snapshot
-        into v_end
-        from (select pg_snapshot_xip(v_end) as xid union all select pg_current_xact_id()) as r;
-    end if;
+    v_end := coalesce(v_state.window_end, iucore.fn_iu_sequencer_snapshot());
     v_after := v_state.last_event_id;
     if v_after is null then
         v_running := array(select pg_snapshot_xip(v_state.seen));

@@ -17,13 +17,8 @@ declare
     v_system bigint := (select s.system_identifier from pg_control_system() as s);
     v_change record;
     v_done record;
-    v_seen pg_snapshot;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     lock table iucore.sequencer_guard in exclusive mode;
     select o.* into v_change
     from iucore.fn_iu_change_open('sequencer_rebase', 'sequencer', p_reason, p_actor, p_request_key,
@@ -54,15 +49,8 @@ begin
         head := v_done.last_position;
         -- What this transaction has said is in the ledger, what it may say yet is not: it is left under way, and its id, which
         -- no row is above, is one for which the ledger is asked.
-        v_seen := pg_current_snapshot();
-        if pg_visible_in_snapshot(pg_current_xact_id(), v_seen) then
-            select format('%s:%s:%s', pg_snapshot_xmin(v_seen), pg_snapshot_xmax(v_seen),
-                string_agg(r.xid::text, ',' order by r.xid))::pg_snapshot
-            into v_seen
-            from (select pg_snapshot_xip(v_seen) as xid union all select pg_current_xact_id()) as r;
-        end if;
         insert into iucore.sequencer_batch (system_identifier, seen, position, hash, rebased_xid, change_id)
-        values (v_system, v_seen, head, v_done.last_hash,
+        values (v_system, iucore.fn_iu_sequencer_snapshot(), head, v_done.last_hash,
             (select o.xid from iucore.event_outbox as o order by o.xid desc limit 1), v_change.change_id);
     end if;
     perform iucore.fn_iu_change_close(v_change.change_id, p_request_key,

@@ -207,6 +207,8 @@ def test_readers_run_in_a_read_only_transaction_and_as_a_reader(
     db.file("f", "a", {"piece": "a", "version": 1})
     db.file("g", {"collection": "f"})
     db.file("w", "a", kind="workflow")
+    db.one("route_configure", route="unit.created", transport="file")
+    db.one("route_set", route="unit.created", enabled=True)
     db.one("sequence")
     db.call("delivery_dry_run", worker="w")
     functions = {row[0]: row for row in db.query(FUNCTIONS)}

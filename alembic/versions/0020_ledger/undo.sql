@@ -40,6 +40,8 @@ drop function iucore.fn_iu_ledger_head;
 drop function iucore.fn_iu_ledger_verify;
 drop function iucore.fn_iu_sequencer_rebase;
 drop function iucore.fn_iu_sequence;
+drop function iucore.fn_iu_sequencer_snapshot;
+drop function iucore.fn_iu_assert_read_committed;
 drop function iucore.fn_iu_ledger_append;
 drop function iucore.fn_iu_sequencer_window;
 drop aggregate iucore.fn_iu_ledger_chain(text, bytea);

@@ -1,4 +1,4 @@
--- Read only. Raises IU904 unless each of the 372 objects that this revision made or replaced is as it was made.
+-- Read only. Raises IU904 unless each of the 374 objects that this revision made or replaced is as it was made.
 -- Written by scripts/freeze from sql/inventory.sql; run it while the database is at revision 0020.
 do $iu_verify_0020$
 declare
@@ -324,6 +324,7 @@ begin
             ('02744afb8a5b6d269a490b0fbf600f3b', 'constraint', 'iucore.sequencer_guard.ck_sequencer_guard_singleton'),
             ('cff362d25b1ef9a7a629b3998b1fc0cd', 'constraint', 'iucore.sequencer_guard.pk_sequencer_guard'),
             ('28f0d09735a923cabd377d9befe553b6', 'event_type', 'delivery.rebased'),
+            ('1f69abbe1efb7558e3d330fee5941c7f', 'function', 'iucore.fn_iu_assert_read_committed()'),
             ('6c513976711b9fc6c01494c23a13e227', 'function', 'iucore.fn_iu_event_put(text, text, bigint, text[], text[], jsonb[])'),
             ('f66d9d36b8c2361b6215fd53c33ee6a2', 'function', 'iucore.fn_iu_ledger_append(bigint, bytea, pg_snapshot, pg_snapshot, uuid, xid8, bigint)'),
             ('8a33bc1d1aad865fd888850037fd8340', 'function', 'iucore.fn_iu_ledger_chain(text, bytea)'),
@@ -334,8 +335,9 @@ begin
             ('cdc6656a27c95b32395db7839fe5c637', 'function', 'iucore.fn_iu_ledger_verify(bigint, bytea, bigint)'),
             ('5ebc25764a5c4da4cfacb2a95f2c2034', 'function', 'iucore.fn_iu_log_read(bigint, text, bigint)'),
             ('cbc939fbe738f93a15a067ba19e388af', 'function', 'iucore.fn_iu_make_slots(text, integer)'),
-            ('b97d3ce45563c7c9fb1123b6c78be212', 'function', 'iucore.fn_iu_sequence(bigint)'),
-            ('692c129c3806d02182ed0b0d06762b6d', 'function', 'iucore.fn_iu_sequencer_rebase(text, text, text)'),
+            ('417c7a4c2b2512ac9fc7022ab294997d', 'function', 'iucore.fn_iu_sequence(bigint)'),
+            ('7599bc62ff71178fecd6fc36b5f32bfd', 'function', 'iucore.fn_iu_sequencer_rebase(text, text, text)'),
+            ('9adb14de305ca53d7a6073ffee7c0584', 'function', 'iucore.fn_iu_sequencer_snapshot()'),
             ('e68f145741681ad9897e9c26633022c9', 'function', 'iucore.fn_iu_sequencer_window(pg_snapshot, pg_snapshot, uuid, xid8, bigint)'),
             ('b20de651012a3099d0fdd4eff4188690', 'function', 'iucore.fn_iu_slot()'),
             ('2e3b26a84b3950fa4e5ed728a7146c55', 'index', 'iucore.event_log_0_event_id_idx'),

@@ -13,10 +13,7 @@ as $$
         join iucore.gate as g on g.gate = 'delivery' and g.is_open
         where c.seq = p_claim and c.kind = 'claim' and c.expires_at > clock_timestamp()
             and c.seq = (
-                select n.seq from iucore.delivery_cursor as n
-                where n.route = c.route and n.partition = c.partition and n.mode = 'live'
-                order by n.seq desc
-                limit 1
+                select p.seq from iucore.v_route_part as p where p.route = c.route and p.partition = c.partition
             )
     )
 $$;

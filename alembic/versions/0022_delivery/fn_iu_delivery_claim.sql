@@ -15,11 +15,9 @@ begin
     perform from iucore.route_partition as p
     where p.route = v_claim.route and p.partition = v_claim.partition
     for update;
-    select c.seq into v_newest
-    from iucore.delivery_cursor as c
-    where c.route = v_claim.route and c.partition = v_claim.partition and c.mode = 'live'
-    order by c.seq desc
-    limit 1;
+    select p.seq into v_newest
+    from iucore.v_route_part as p
+    where p.route = v_claim.route and p.partition = v_claim.partition;
     if v_newest is distinct from p_claim or p_claim is null or v_claim.expires_at <= clock_timestamp() then
         raise exception using errcode = 'IU219', message = 'lease lost',
             detail = format('claim: %s, route: %s, %s', coalesce(p_claim::text, 'null'), coalesce(v_claim.route, 'unknown'),

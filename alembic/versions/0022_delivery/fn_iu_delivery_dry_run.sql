@@ -21,11 +21,7 @@ declare
     v_found record;
     v_at bigint;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     if not iucore.fn_iu_is_name(p_worker, 200) then
         raise exception using errcode = 'IU017', message = 'name of a worker invalid',
             detail = format('worker: %s', coalesce(quote_literal(left(p_worker, 80)), 'null')),

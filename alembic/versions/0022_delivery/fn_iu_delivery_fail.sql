@@ -11,8 +11,8 @@ set search_path = pg_catalog, pg_temp
 as $$
 -- Records failed or lost attempts of a claim: the events are sent again later, or are dead letters after the last attempt.
 -- Returns how many died. Internal: call it while the partition of the route is locked.
--- The wait is a random part of a limit that doubles with each attempt (full jitter). A lost event comes again at once after
--- the first attempt, alone: most of its batch are innocent, and so none dies that was only lost in company.
+-- A lost event comes again at once after the first attempt, alone: most of its batch are innocent, and so none dies that was
+-- only lost in company.
 declare
     v_claim record;
     v_route record;
@@ -54,8 +54,7 @@ begin
         insert into iucore.delivery_retry as r (route, position, partition, subject, state, attempts, next_at, error)
         select v_claim.route, f.position, v_claim.partition, l.subject, p_outcome, f.attempts,
             clock_timestamp() + case when p_outcome = 'lost' and f.attempts = 1 then interval '0' else
-                random() * least(v_route.backoff_cap_ms, v_route.backoff_ms * 2.0 ^ least(f.attempts - 1, 30))
-                * interval '1 millisecond' end,
+                iucore.fn_iu_backoff(v_route.backoff_ms, v_route.backoff_cap_ms, f.attempts) end,
             f.error
         from failing as f
         join iucore.event_log as l on l.position = f.position

@@ -34,11 +34,7 @@ declare
     v_rounds integer;
     v_now timestamptz;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     if not iucore.fn_iu_is_name(p_worker, 200) then
         raise exception using errcode = 'IU017', message = 'name of a worker invalid',
             detail = format('worker: %s', coalesce(quote_literal(left(p_worker, 80)), 'null')),
@@ -67,11 +63,9 @@ begin
     loop
         -- First without a lock: an idle worker writes nothing, not even a transaction id.
         v_now := clock_timestamp();
-        select c.* into v_newest
-        from iucore.delivery_cursor as c
-        where c.route = v_part.route and c.partition = v_part.partition and c.mode = 'live'
-        order by c.seq desc
-        limit 1;
+        select p.* into v_newest
+        from iucore.v_route_part as p
+        where p.route = v_part.route and p.partition = v_part.partition;
         if (v_newest.kind = 'claim' and v_newest.expires_at > v_now) or v_newest.resume_at > v_now then
             continue;
         end if;
@@ -95,11 +89,9 @@ begin
 
         -- Under the lock, again.
         v_now := clock_timestamp();
-        select c.* into v_newest
-        from iucore.delivery_cursor as c
-        where c.route = v_part.route and c.partition = v_part.partition and c.mode = 'live'
-        order by c.seq desc
-        limit 1;
+        select p.* into v_newest
+        from iucore.v_route_part as p
+        where p.route = v_part.route and p.partition = v_part.partition;
         if (v_newest.kind = 'claim' and v_newest.expires_at > v_now) or v_newest.resume_at > v_now then
             continue;
         end if;
@@ -110,8 +102,10 @@ begin
             perform iucore.fn_iu_delivery_defer(v_part.route, v_part.partition, v_newest.deferred);
             insert into iucore.delivery_cursor (route, partition, mode, kind, position, failures)
             values (v_part.route, v_part.partition, 'live', 'done',
-                case v_newest.source when 'log' then v_newest.upto else v_newest.position end, 0)
-            returning * into v_newest;
+                case v_newest.source when 'log' then v_newest.upto else v_newest.position end, 0);
+            select p.* into v_newest
+            from iucore.v_route_part as p
+            where p.route = v_part.route and p.partition = v_part.partition;
             v_now := clock_timestamp();
         end if;
 

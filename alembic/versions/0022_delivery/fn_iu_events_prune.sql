@@ -25,11 +25,7 @@ declare
     v_last record;
     v_why text;
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     if p_before is null or not isfinite(p_before) or p_before > clock_timestamp() then
         raise exception using errcode = 'IU018', message = 'moment invalid',
             detail = format('before: %s', coalesce(p_before::text, 'null')), hint = 'Give a moment in the past.';

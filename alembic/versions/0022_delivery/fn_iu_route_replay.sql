@@ -24,11 +24,7 @@ declare
     v_again bigint;
     v_positions bigint[];
 begin
-    if current_setting('transaction_isolation') <> 'read committed' then
-        raise exception using errcode = 'IU038', message = 'isolation level unsuitable',
-            detail = format('transaction_isolation: %s', current_setting('transaction_isolation')),
-            hint = 'Call it at READ COMMITTED: each statement must see what was committed meanwhile.';
-    end if;
+    perform iucore.fn_iu_assert_read_committed();
     if num_nonnulls(p_dead_letters, p_first) <> 1 or (p_last is not null and (p_first is null or p_last < p_first))
         or p_first < 1 or cardinality(p_dead_letters) not between 1 and 10000
     then
@@ -101,15 +97,9 @@ begin
         delete from iucore.delivery_retry as r where r.route = p_route and r.position >= p_first;
         -- Only parts that are further, or whose batch reaches further: none moves on.
         insert into iucore.delivery_cursor (route, partition, mode, kind, position, change_id)
-        select p.route, p.partition, 'live', 'done', least(n.position, p_first - 1), v_change.change_id
-        from iucore.route_partition as p
-        cross join lateral (
-            select c.position, c.upto from iucore.delivery_cursor as c
-            where c.route = p.route and c.partition = p.partition and c.mode = 'live'
-            order by c.seq desc
-            limit 1
-        ) as n
-        where p.route = p_route and coalesce(n.upto, n.position) > p_first - 1
+        select p.route, p.partition, 'live', 'done', least(p.position, p_first - 1), v_change.change_id
+        from iucore.v_route_part as p
+        where p.route = p_route and coalesce(p.upto, p.position) > p_first - 1
         order by p.partition;
         events := greatest(v_head - p_first + 1, 0);
     end if;
@@ -122,13 +112,9 @@ begin
         select p_route, l.position, n.partition, l.subject, 'replay', 0, clock_timestamp()
         from iucore.event_log as l
         cross join (select v.partitions from iucore.v_route_setting as v where v.route = p_route) as s
-        join lateral (
-            select c.partition, c.position from iucore.delivery_cursor as c
-            where c.route = p_route and c.mode = 'live'
-                and c.partition = (hashtextextended(l.subject, 0) & 9223372036854775807) % s.partitions
-            order by c.seq desc
-            limit 1
-        ) as n on n.position >= l.position
+        join iucore.v_route_part as n
+            on n.route = p_route and n.position >= l.position
+            and n.partition = (hashtextextended(l.subject, 0) & 9223372036854775807) % s.partitions
         where l.position = any(v_positions)
         order by l.position
         on conflict on constraint pk_delivery_retry do update
