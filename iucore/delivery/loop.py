@@ -14,9 +14,11 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from iucore import _target
+from iucore.errors import OperationError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -34,9 +36,9 @@ _LISTEN_AGAIN = 5.0
 _TALK_AGAIN = 5.0
 
 # Gone for now: connections (08, 57P), conflicts between transactions (40), resources (53), a cancelled or timed-out
-# statement (57014, 55P03), a standby in the place of the primary (25006), files and disks (58); also a login that is
-# refused, and a database that is being restored or closed (28, 3D000, 55000), since it was there before.
-_PASSING = re.compile(r"08...|40...|53...|57P0[1235]|57014|55P03|25006|58...|28...|3D000|55000")
+# statement (57014, 55P03), a standby in the place of the primary (25006, IU916), files and disks (58); also a login
+# that is refused, and a database that is being restored or closed (28, 3D000, 55000), since it was there before.
+_PASSING = re.compile(r"08...|40...|53...|57P0[1235]|57014|55P03|25006|IU916|58...|28...|3D000|55000")
 # The server is asked for signs of life, so that a host that vanished is found in about a minute; libpq's names.
 _ALIVE = {
     "connect_timeout": "10",
@@ -82,6 +84,22 @@ def pause(stop: threading.Event, seconds: float, readable: int | None = None) ->
     return False
 
 
+def in_thread(job: Callable[[], Result], ended: Callable[[], object]) -> Future[Result]:
+    """Run it in a thread that does not keep the process from ending; ``ended`` is called when its result is there."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(job())
+        except BaseException as error:
+            future.set_exception(error)
+        finally:
+            ended()
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
+
+
 class Talk:
     """Lines ``name=value`` for people and programs; of one kind about one route not more than one in some seconds."""
 
@@ -116,9 +134,9 @@ def _word(value: object) -> str:
 class Session:
     """One connection that is made when it is needed, again and again."""
 
-    def __init__(self, engine: Engine, talk: Talk) -> None:
-        """Connect later."""
-        self._engine, self._talk = engine, talk
+    def __init__(self, engine: Engine, talk: Talk, *, beside: Session | None = None) -> None:
+        """Connect later; ``beside``: a session with the same database, which may have reached it before."""
+        self._engine, self._talk, self._beside = engine, talk, beside
         self._connection: Connection | None = None
         self._reached = False
         self._lost_at: float | None = None
@@ -141,18 +159,21 @@ class Session:
             if self._connection is None:
                 self._connection = connected(self._engine)
             result = verb(self._connection, *args, **kwargs)
-        except DBAPIError as error:
-            self.close()
-            if not self._reached or not passing(error):
+        except (DBAPIError, OperationError) as error:
+            if isinstance(error, OperationError) and error.sqlstate != "IU916":
                 raise
-            reason = " ".join(str(error.orig).split())[:200]
+            self.close()
+            reached = self._reached or (self._beside is not None and self._beside._reached)
+            if not reached or not passing(error):
+                raise
+            reason = " ".join(str(getattr(error, "orig", error)).split())[:200]
             if self._lost_at is None:
                 self._lost_at = time.monotonic()
-                self._talk("database_lost", always=True, reason=reason)
+                self._talk("database_lost", reason=reason)
             raise OutageError(reason) from error
         self._reached, self._failures = True, 0
         if self._lost_at is not None:
-            self._talk("database_back", always=True, seconds=round(time.monotonic() - self._lost_at, 1))
+            self._talk("database_back", seconds=round(time.monotonic() - self._lost_at, 1))
             self._lost_at = None
         return result
 
@@ -183,7 +204,7 @@ def connected(engine: Engine) -> Connection:
 
 def passing(error: Any) -> bool:
     """Whether a driver's error, of a database that was reached before, passes by itself."""
-    original = error.orig
+    original = getattr(error, "orig", error)
     code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
     if code is None:
         return type(original).__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout", "DatabaseError")

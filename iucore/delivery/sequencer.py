@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from iucore import events, ledger
-from iucore.delivery.loop import Loop, Say, Session, Sleeper, pause
+from iucore.delivery.loop import Loop, Say, Session, pause
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -20,29 +21,35 @@ _BUSY_SECONDS = 0.005
 class Sequencing:
     """Gives events their places, and wakes whoever sleeps when there are new ones."""
 
-    def __init__(self, session: Session, sleeper: Sleeper, *, batch: int) -> None:
-        """Work with the session and the sleeper of a loop."""
-        self._session, self._sleeper, self._batch = session, sleeper, batch
+    def __init__(self, session: Session, *, batch: int) -> None:
+        """Work with a session that nobody else uses meanwhile."""
+        self._session, self._batch = session, batch
         self._found_before = False
         self.sequenced = 0
         self.head: int | None = None
 
-    def run(self, stop: threading.Event, *, wait: bool) -> bool:
-        """Sequence; whether anything was done, or is left. ``wait``: also where another session is at it."""
+    def run(self, stop: threading.Event, *, wait: bool, placed: Callable[[], object] | None = None) -> bool:
+        """Sequence; whether anything was done, or is left.
+
+        Args:
+            stop: ends it after the batch under way.
+            wait: also where another session is at it.
+            placed: called after each batch that gave events their places.
+        """
         found = 0
         for _ in range(_BATCHES):
             done = self._session.call(ledger.sequence, limit=self._batch)
             self.head = done.head
             found += done.sequenced
+            if done.sequenced and placed is not None:
+                placed()
             if done.busy and wait:
                 pause(stop, _BUSY_SECONDS)
             if stop.is_set() or not (done.remaining or (done.busy and wait)):
                 break
         self.sequenced += found
-        if found:
-            self._sleeper.disarm()
-            if not self._found_before:
-                self._session.call(events.wake)
+        if found and not self._found_before:
+            self._session.call(events.wake)
         self._found_before = found > 0
         return found > 0 or done.remaining or (done.busy and wait)
 
@@ -62,7 +69,7 @@ class Sequencer(Loop):
             say: gets a line about each thing of note.
         """
         super().__init__(database, listen=listen, say=say)
-        self._sequencing = Sequencing(self._session, self._sleeper, batch=batch)
+        self._sequencing = Sequencing(self._session, batch=batch)
         self.seconds = 0.0
 
     @property
@@ -94,4 +101,7 @@ class Sequencer(Loop):
             self.seconds = round(time.monotonic() - began, 3)
 
     def _round(self, stop: threading.Event, *, once: bool) -> bool:
-        return self._sequencing.run(stop, wait=once)
+        worked = self._sequencing.run(stop, wait=once)
+        if worked:
+            self._sleeper.disarm()
+        return worked

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 from iucore import batches, routes
 from iucore.delivery import transport as transports
-from iucore.delivery.loop import Loop, OutageError, Say
+from iucore.delivery.loop import Loop, OutageError, Say, Session, Talk, in_thread
 from iucore.delivery.sequencer import Sequencing
 from iucore.delivery.transport import Event, Outcome, Transport
 from iucore.errors import ConflictError, InvalidError, IucoreError
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from sqlalchemy import Engine
 
     from iucore.batches import Batch
@@ -39,6 +41,8 @@ _DRY_RUN_SECONDS, _DRY_RUN_SECONDS_LIVE = 0.1, 1.0
 _KEPT, _KEPT_SECONDS = 0.1, 5.0
 # How long a worker that is to stop tries to record while the database is away.
 _STOPPING_SECONDS = 5.0
+# How long it waits at most for events to get their places before it looks for others.
+_WAIT_SECONDS = 0.05
 _REASON_LENGTH = 500
 
 
@@ -79,7 +83,7 @@ class _Lease:
     """The lease on a batch, on our own clock: it ends here no later than in the database."""
 
     def __init__(self, claim: int, began: float, seconds: float) -> None:
-        self.claim, self._seconds = claim, seconds
+        self.claim, self.began, self._seconds = claim, began, seconds
         self._set(began)
 
     def _set(self, began: float) -> None:
@@ -90,6 +94,50 @@ class _Lease:
     def renewed(self, claim: int, began: float) -> None:
         self.claim = claim
         self._set(began)
+
+
+class _Beside:
+    """Sequencing in a thread and a session of its own: events get their places while those before them are sent."""
+
+    def __init__(self, engine: Engine, talk: Talk, beside: Session) -> None:
+        self._session = Session(engine, talk, beside=beside)
+        self._sequencing = Sequencing(self._session, batch=10000)
+        self._changed = threading.Event()
+        self._running: Future[bool] | None = None
+
+    @property
+    def head(self) -> int | None:
+        return self._sequencing.head
+
+    def start(self, stop: threading.Event, *, wait: bool) -> None:
+        """Begin a run, unless the one before is not over: that of a round that an outage ended."""
+        if self._running is None:
+            self._running = in_thread(
+                lambda: self._sequencing.run(stop, wait=wait, placed=self._changed.set), self._changed.set
+            )
+
+    def placing(self) -> bool:
+        """Whether events may get their places from now on: then ``wait`` waits for the next ones."""
+        self._changed.clear()
+        return self._running is not None and not self._running.done()
+
+    def wait(self) -> None:
+        """Wait until events got their places, or none will."""
+        self._changed.wait(_WAIT_SECONDS)
+
+    def result(self, *, wait: bool) -> bool:
+        """Whether the run found something, or is not over; it raises what the run raised."""
+        if self._running is None or not (wait or self._running.done()):
+            return self._running is not None
+        running, self._running = self._running, None
+        return running.result()
+
+    def close(self) -> None:
+        """End the session; a statement that does not end is left to end by itself."""
+        with contextlib.suppress(Exception):
+            if self._running is not None:
+                self._running.result(_STOPPING_SECONDS)
+            self._session.close()
 
 
 class _Outcomes:
@@ -175,7 +223,7 @@ class Worker(Loop):
         self._name = name or f"{socket.gethostname()}:{os.getpid()}"[-200:]
         self._open_transport = open_transport
         self._environ = os.environ if environ is None else environ
-        self._sequencing = Sequencing(self._session, self._sleeper, batch=10000) if sequence else None
+        self._beside = _Beside(self._engine, self._talk, self._session) if sequence else None
         self._counts: dict[str, _Count] = {}
         self._opened: dict[str, _Opened] = {}
         self._warned: set[tuple[str, int]] = set()
@@ -218,36 +266,54 @@ class Worker(Loop):
             self._session.call(routes.show, route=route)
 
     def _end(self) -> None:
+        if self._beside is not None:
+            self._beside.close()
         for opened in self._opened.values():
             _close(opened.transport)
         self._opened.clear()
 
     def _round(self, stop: threading.Event, *, once: bool) -> bool:
-        worked = self._sequencing.run(stop, wait=once) if self._sequencing is not None else False
+        worked = False
+        if self._beside is not None:
+            self._beside.start(stop, wait=once)
         if self._live:
-            for _ in range(_BATCHES):
-                if stop.is_set():
-                    return True
-                began = time.monotonic()
-                batch = self._session.call(
-                    batches.take,
-                    worker=self._name,
-                    routes=self._routes,
-                    live=True,
-                    limit=self._batch,
-                    lease=timedelta(seconds=self._lease),
-                )
-                if batch is None:
-                    break
+            worked = self._take_all(stop)
+        if self._beside is not None and self._beside.result(wait=not self._live):
+            self._sleeper.disarm()
+            worked = True
+        return self._dry_run(once=once) or worked
+
+    def _take_all(self, stop: threading.Event) -> bool:
+        """Deliver what there is, and what gets its place meanwhile; whether there was anything."""
+        worked = False
+        for _ in range(_BATCHES):
+            # Before it looks: what gets its place later ends the wait.
+            placing = self._beside is not None and self._beside.placing()
+            if stop.is_set():
+                return True
+            began = time.monotonic()
+            batch = self._session.call(
+                batches.take,
+                worker=self._name,
+                routes=self._routes,
+                live=True,
+                limit=self._batch,
+                lease=timedelta(seconds=self._lease),
+            )
+            if batch is not None:
                 worked = True
                 self._sleeper.disarm()
                 self._deliver(batch, _Lease(batch.claim, began, self._lease), stop)
                 self._count(batch.route).seconds += time.monotonic() - began
-        return self._dry_run(once=once) or worked
+            elif self._beside is None or not placing:
+                return worked
+            else:
+                self._beside.wait()
+        return worked
 
     def _dry_run(self, *, once: bool) -> bool:
         """Record what was not sent; whether there was anything."""
-        head = None if self._sequencing is None else self._sequencing.head
+        head = None if self._beside is None else self._beside.head
         began = time.monotonic()
         since = began - self._dry_run_at
         changed = head is not None and head != self._dry_run_head
@@ -322,7 +388,8 @@ class Worker(Loop):
     def _send(self, opened: _Opened, outcomes: _Outcomes, lease: _Lease, stop: threading.Event) -> None:
         """Hand over what may be handed over."""
         events = outcomes.events
-        allowed_for, allowed_until = 0, 0.0
+        # Who took it was asked the same.
+        allowed_for, allowed_until = opened.hand_over, lease.began + _ALLOWED_SECONDS
         waiting = list(_hand_overs(events, opened))[::-1]
         while waiting:
             numbers = waiting.pop()

@@ -5,7 +5,8 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 as $$
     -- Whether the worker may hand the next events of its claim to the transport: the gate is open, the route is on, the claim
-    -- is the newest of its part and has not run out. To be asked before each handing over. volatile: it reads the clock.
+    -- is the newest of its part and has not run out. Taking asks the same; to be asked again before each later handing over.
+    -- volatile: it reads the clock.
     select exists (
         select
         from iucore.delivery_cursor as c

@@ -31,6 +31,8 @@ declare
     v_deferred bigint[];
     v_source text;
     v_dense boolean;
+    v_looked boolean;
+    v_seen bigint;
     v_rounds integer;
     v_now timestamptz;
 begin
@@ -73,11 +75,12 @@ begin
         from iucore.v_route_setting as s
         where s.route = v_part.route and s.execution_enabled and s.transport is not null;
         continue when not found;
-        if v_newest.kind = 'done'
-            and iucore.fn_iu_delivery_due(v_part.route, v_part.partition, v_route.ordered, 1) is null
-        then
+        v_looked := v_newest.kind = 'done'
+            and iucore.fn_iu_delivery_due(v_part.route, v_part.partition, v_route.ordered, 1) is null;
+        v_seen := v_newest.seq;
+        if v_looked then
             select f.* into v_found
-            from iucore.fn_iu_route_positions(v_part.route, v_part.partition, v_newest.position, 1) as f;
+            from iucore.fn_iu_route_positions(v_part.route, v_part.partition, v_newest.position, p_limit) as f;
             continue when v_found.positions is null
                 and (v_found.upto = v_newest.position or v_newest.made_at > v_now - interval '10 seconds')
                 and v_found.upto - v_newest.position < 5000;
@@ -113,13 +116,21 @@ begin
         v_deferred := null;
         v_at := v_newest.position;
         v_upto := v_at;
-        v_positions := iucore.fn_iu_delivery_due(v_part.route, v_part.partition, v_route.ordered, p_limit);
+        -- What was found without the lock holds while the cursor is the same.
+        v_looked := v_looked and v_newest.seq = v_seen;
+        v_positions := null;
+        if not v_looked then
+            v_positions := iucore.fn_iu_delivery_due(v_part.route, v_part.partition, v_route.ordered, p_limit);
+        end if;
         if v_positions is null then
             v_source := 'log';
             v_rounds := 0;
             loop
-                select f.* into v_found
-                from iucore.fn_iu_route_positions(v_part.route, v_part.partition, v_at, p_limit) as f;
+                if not v_looked then
+                    select f.* into v_found
+                    from iucore.fn_iu_route_positions(v_part.route, v_part.partition, v_at, p_limit) as f;
+                end if;
+                v_looked := false;
                 v_positions := v_found.positions;
                 v_deferred := null;
                 v_upto := v_found.upto;
