@@ -40,13 +40,17 @@ begin
             detail = format('target: %s', left(coalesce(jsonb_typeof(p_target), 'null'), 80)),
             hint = 'Give a JSON object of at most 8000 characters.';
     end if;
-    if p_target::text ~ '://[^/"@]*@' then
-        raise exception using errcode = 'IU039', message = 'target of a route holds a user or password',
-            detail = 'target: a URL with userinfo',
+    -- As URLs and keys of Standard Webhooks hold them.
+    if p_target::text ~* '://[^/"@]*@|whsec_' then
+        raise exception using errcode = 'IU039', message = 'target of a route holds a password or a key',
+            detail = 'target: a URL with user or password, or a key for signatures',
             hint = 'Name an environment variable of the worker instead; who may see the route sees its target.';
     end if;
-    if p_networks is null then
-        p_networks := '{}';
+    p_networks := coalesce(p_networks, '{}');
+    if array_ndims(p_networks) > 1 then
+        raise exception using errcode = 'IU039', message = 'network of a route invalid',
+            detail = format('networks: an array of %s dimensions', array_ndims(p_networks)),
+            hint = 'Give networks in one row: {10.1.0.0/16,fd00::/8}.';
     end if;
     foreach v_network in array p_networks loop
         begin

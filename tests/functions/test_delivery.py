@@ -857,9 +857,10 @@ def test_configure_refuses(db: Database) -> None:
             for url in ("https://user:secret@host/", "nats://token@host:4222", "http://:p@h", "x://a b@c")
         ),
         ("IU039", {"target": {"a": [{"b": "redis://:pass@host"}]}}),
+        *(("IU039", {"target": {"secret_env": [f"{prefix}token"]}}) for prefix in ("whsec_", "WhSec_")),
         *(
             ("IU039", {"networks": networks})
-            for networks in (["10.0.0.1/8"], ["host"], [""], [None], ["10.0.0.0/8", "::1/200"], ["10.0.0.0/33"])
+            for networks in (["10.0.0.1/8"], ["host"], [""], [None], ["10.0.0.0/8", "::1/200"], [["10.0.0.0/8"]])
         ),
         *(("IU039", {"subject_prefix": prefix}) for prefix in ("", "a\nb", "a\u0001", "x" * 513)),
         ("IU039", {"axis": "risk"}),

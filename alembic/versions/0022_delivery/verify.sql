@@ -346,7 +346,7 @@ begin
             ('84439f63179bd27e794812ffacd09637', 'function', 'iucore.fn_iu_prune_blocker(smallint, bigint)'),
             ('959f6865171004955f51168e28a3ec5d', 'function', 'iucore.fn_iu_registry_check()'),
             ('5c862f6f4211bdb8f322e409db1914a6', 'function', 'iucore.fn_iu_route_arm(text, bigint)'),
-            ('c0afc9f773b8148f868be7454d8333ba', 'function', 'iucore.fn_iu_route_configure(text, text, text, jsonb, text[], text, text, text, boolean, integer, integer, integer, integer, text, text)'),
+            ('e301f069b4369a8db824c157964c8456', 'function', 'iucore.fn_iu_route_configure(text, text, text, jsonb, text[], text, text, text, boolean, integer, integer, integer, integer, text, text)'),
             ('61836a96385c614f6b0a60e93277563d', 'function', 'iucore.fn_iu_route_lag(text, bigint)'),
             ('c84f33af1b4aa7b3615b31cd6cd6ff65', 'function', 'iucore.fn_iu_route_positions(text, smallint, bigint, integer)'),
             ('fb1c1003029b0401ad15e214c13cbe4a', 'function', 'iucore.fn_iu_route_range(text, bigint, bigint, integer)'),
