@@ -29,6 +29,8 @@ _TYPES: dict[str, type] = {
     "p_addresses": list,
     "p_versions": list,
     "p_bodies": bool,
+    "p_all_versions": bool,
+    "p_similar": bool,
     "p_change_id": int,
     "p_open": bool,
     "p_enabled": bool,

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NotRequired, TypedDict
 from uuid import UUID
 
@@ -151,6 +152,30 @@ class FoundContent:
     content_sha256: str
     address: str
     kind: str
+
+
+SNIPPET_MARKS = ("\x02", "\x03")
+"""What stands in a snippet before and behind what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedPiece:
+    """A version of a piece that says what was searched for.
+
+    ``places`` counts the collections' places where the piece stands now, whatever the version. ``found_by`` is
+    ``words``, ``substring`` or ``similar``. ``rank`` compares results of one search by words or by similarity, and is 0
+    for a substring. ``snippet`` is a part of the body in one line, with ``SNIPPET_MARKS``.
+    """
+
+    address: str
+    kind: str
+    version: int
+    title: str
+    lifecycle: str
+    places: int
+    found_by: str
+    rank: Decimal
+    snippet: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -627,6 +652,52 @@ def find_content(
     """
     named = _check.arguments({"p_sha256": _check.texts(sha256, "sha256"), "p_kind": kind})
     return _call.rows(connection, FoundContent, "fn_iu_find_content", named)
+
+
+def search(
+    connection: Connection | _call.Recorder,
+    *,
+    text: str,
+    prefix: str = "",
+    collection: str | None = None,
+    limit: int | None = 20,
+    all_versions: bool = False,
+    similar: bool = False,
+) -> list[SearchedPiece]:
+    """Pieces that say a text, the best first; soft-deleted ones are left out. Calls ``fn_iu_search``.
+
+    Words of title, address and body are looked for; where none are found the text as a substring; where that is not
+    found either, what is similar, by the extension pg_trgm where the database has it. There is no index: it takes about
+    0.3 s for 100,000 pieces of 300 bytes.
+
+    Args:
+        connection: of the caller.
+        text: 1 to 1000 characters; words that must all be there, ``"a phrase"``, ``or``, ``-not``.
+        prefix: only addresses that begin so.
+        collection: only pieces that stand in the collection with this key now, or in one nested in it.
+        limit: how many at most; None: all of them.
+        all_versions: older versions too; else the newest of each piece only.
+        similar: at once by similarity.
+
+    Raises:
+        NotFoundError: IU003.
+        InvalidError: IU012, IU013, IU057.
+        ConflictError: IU212.
+
+    >>> [(found.address, found.found_by) for found in units.search(connection, text="day before")]
+    [('policies/leave', 'words')]
+    """
+    named = _check.arguments(
+        {
+            "p_text": text,
+            "p_prefix": prefix,
+            "p_limit": limit,
+            "p_all_versions": all_versions,
+            "p_similar": similar,
+        },
+        p_collection=collection,
+    )
+    return _call.rows(connection, SearchedPiece, "fn_iu_search", named)
 
 
 def where_used(connection: Connection | _call.Recorder, *, address: str) -> list[Standing]:

@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -21,6 +22,7 @@ from iucore.cli._errors import visible
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+    from rich.text import Text
 
 
 def write(data: bytes) -> None:
@@ -131,6 +133,24 @@ def _short(name: str, value: Any) -> Any:
     return value[:12] if name.endswith("sha256") and value is not None else value
 
 
+class Marked(str):
+    """A text for a table on a terminal, in which ``units.SNIPPET_MARKS`` stand around what is shown bold."""
+
+    __slots__ = ()
+
+
+def _styled(value: Any) -> Text:
+    """A cell; what does not show is written as escapes."""
+    from rich.text import Text
+
+    if not isinstance(value, Marked):
+        return Text(visible(_cell(value)))
+    text = Text()
+    for part in re.split("(\x02[^\x03]*)", value):
+        text.append(visible(part.strip("\x02\x03")), "bold" if part.startswith("\x02") else None)
+    return text
+
+
 def _stream(lines: Iterable[bytes]) -> None:
     sys.stdout.buffer.writelines(lines)
     sys.stdout.buffer.flush()
@@ -150,7 +170,6 @@ def _table(names: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
     text = io.StringIO()
     terminal = sys.stdout.isatty()
@@ -172,6 +191,6 @@ def _table(names: Sequence[str] | None, rows: Iterable[Sequence[Any]]) -> None:
     for name in names or ("", ""):
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(visible(_cell(value))) for value in row))
+        table.add_row(*(_styled(value) for value in row))
     console.print(table)
     write(text.getvalue().encode(sys.stdout.encoding or "utf-8", "backslashreplace"))

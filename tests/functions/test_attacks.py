@@ -147,6 +147,7 @@ READS: dict[str, dict[str, Any]] = {
     "route_lag": {"event_type": "unit.created", "after": 0},
     "route_list": {},
     "route_show": {"route": "hooks"},
+    "search": {"text": "a", "prefix": "", "collection": "f", "limit": 9, "all_versions": True},
     "show": {"address": "a"},
     "show_many": {"addresses": ["a"], "versions": [1], "bodies": True},
     "text": {"bytes": b"a"},

@@ -78,6 +78,7 @@ def test_reading_goes_on_behind_closed_gates(db: Database) -> None:
         "history": {"address": "x/a"},
         "where_used": {"address": "x/a"},
         "find_content": {"sha256": ["00"]},
+        "search": {"text": "x"},
         "diff_input": {"address": "x/a"},
         "collection_list": {},
         "collection_show": {"key": "x/f"},

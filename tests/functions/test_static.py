@@ -175,6 +175,7 @@ READS: dict[str, dict[str, Any]] = {
     "render_workflow": {"key": "w", "format": "json"},
     "route_lag": {"event_type": "unit.created", "after": 0},
     "route_list": {},
+    "search": {"text": "x"},
     "show": {"address": "a"},
     "show_many": {"addresses": ["a"]},
     "text": {"bytes": b"a"},

@@ -1,0 +1,2 @@
+-- Drops what this revision made. No row is lost.
+drop function iucore.fn_iu_search;
