@@ -126,11 +126,31 @@ def configure(**options: Any) -> None:
 
 
 # The version table stands in schema public, which from PostgreSQL 15 on is not open to everybody. Where it is, a table
-# that a stranger made beforehand would run the stranger's trigger with the rights of the migrating role.
+# that a stranger made beforehand would run the stranger's trigger with the rights of the migrating role. Default
+# privileges of that role in the whole database would give others rights on what it makes for iucore.
 ROOM = f"""do $iu_room$
 declare
     v_owner text;
+    v_defaults text;
 begin
+    select string_agg(format('%s on %s to %s', lower(a.privilege_type),
+            case d.defaclobjtype when 'r' then 'tables' when 'S' then 'sequences' when 'f' then 'functions'
+                when 'T' then 'types' else 'schemas' end, coalesce(quote_ident(r.rolname), 'public')), ', ')
+    into v_defaults
+    from pg_default_acl as d
+    cross join aclexplode(d.defaclacl) as a
+    left join pg_roles as r on r.oid = a.grantee
+    where d.defaclrole = to_regrole(quote_ident(current_user)) and d.defaclnamespace = 0
+        and d.defaclobjtype in ('r', 'S', 'f', 'T', 'n')
+        and a.grantee <> d.defaclrole and not (a.grantee = 0 and d.defaclobjtype in ('f', 'T'));
+    if v_defaults is not null then
+        raise exception using errcode = 'IU902',
+            message = 'default privileges of the migrating role would open iucore to others',
+            detail = format('role: %s, default privileges: %s', current_user, v_defaults),
+            hint = format('Migrate as a role without them, or take them back: alter default privileges for role %I '
+                'revoke ...; where they are needed give them schema by schema: ... in schema NAME grant ...',
+                current_user);
+    end if;
     select pg_get_userbyid(c.relowner) into v_owner
     from pg_class as c
     where c.oid = to_regclass('public.{VERSION_TABLE}')
@@ -175,6 +195,24 @@ begin
 end
 $iu_guard$;"""
 
+# What was taken back to nothing, or never got beyond it, leaves nothing. A table that another role owns stays, and one
+# that somebody reads just now or has built upon.
+LEAVE = f"""do $iu_leave$
+begin
+    if exists (
+        select from pg_class as c
+        where c.oid = to_regclass('public.{VERSION_TABLE}') and pg_has_role(c.relowner, 'usage')
+    ) then
+        if not exists (select from public.{VERSION_TABLE}) then
+            drop table public.{VERSION_TABLE};
+        end if;
+    end if;
+exception
+    when lock_not_available or dependent_objects_still_exist then
+        null;
+end
+$iu_leave$;"""
+
 
 def offline() -> None:
     """Write a script that runs unchanged in ``psql -X -v ON_ERROR_STOP=1 -f``."""
@@ -197,6 +235,8 @@ def offline() -> None:
     context.static_output("\n".join(lines))
     with context.begin_transaction():
         context.run_migrations()
+    if not context.get_revision_argument():
+        context.static_output(LEAVE)
     context.static_output(f"select pg_catalog.pg_advisory_unlock({LOCK});")
 
 
@@ -246,9 +286,20 @@ def migrate(connection: Connection) -> None:
         connection.exec_driver_sql(ROOM, execution_options={"no_parameters": True})
         connection.commit()
         configure(connection=connection)
-        with context.begin_transaction():
-            context.run_migrations()
-        # Reading the revision has begun a transaction, and where nothing was to do nobody has ended it.
+        try:
+            with context.begin_transaction():
+                context.run_migrations()
+            # Reading the revision has begun a transaction, and where nothing was to do nobody has ended it.
+            connection.commit()
+        finally:
+            leave(connection)
+
+
+def leave(connection: Connection) -> None:
+    """Drop the version table where it is empty; after an error that left the session unusable do nothing."""
+    with suppress(SQLAlchemyError):
+        connection.rollback()
+        connection.exec_driver_sql(LEAVE, execution_options={"no_parameters": True})
         connection.commit()
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from click.testing import CliRunner
 from migration_helpers import ROOT, differences
 from sqlalchemy.engine import make_url
 
 from iucore import errors
+from iucore.cli import main
 from iucore.embedded import Cluster
 from iucore.operations import migrate
 
@@ -189,3 +191,78 @@ def test_the_hint_of_a_missing_membership_is_to_be_pasted_too(bare: Bare) -> Non
         bare.run(pasted(hint))
     migrate.upgrade(bare.migrator)
     assert differences(migrate.heads()[0], bare.database) == []
+
+
+# --- what docs/install.md says, run -----------------------------------------------------------------------------------
+
+INSTALL = (ROOT / "docs" / "install.md").read_text("utf-8")
+
+
+def blocks(heading: str) -> list[tuple[str, str]]:
+    """The fenced blocks below a heading, up to the next one: their language and their text."""
+    section = re.split(r"^#+ .*$", INSTALL.partition(f"\n{heading}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    return re.findall(r"^```(\w*)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+
+
+def leftovers(bare: Bare) -> list[object]:
+    """What of iucore is in the database or in the cluster."""
+    return bare.run(
+        "select nspname::text from pg_namespace where nspname = 'iucore' union all"
+        " select relname::text from pg_class where relname ~ 'iucore' union all"
+        " select 'defaults' from pg_default_acl union all"
+        " select rolname::text from pg_roles where rolname ~ '^iucore_' union all"
+        " select 'create' where has_schema_privilege('migrator', 'public', 'create')"
+        " or has_database_privilege('migrator', 'policies', 'create')"
+    )
+
+
+def test_installing_by_hand_and_removing_as_written(bare: Bare) -> None:
+    bare.run("revoke create on database policies from migrator; revoke create on schema public from migrator")
+    by_hand, grants = blocks("#### Where the migrating role may not create roles")[1:]
+    for _, statements in (by_hand, grants):
+        bare.run(statements)
+    migrate.upgrade(bare.migrator)
+    assert differences(migrate.heads()[0], bare.database) == []
+    bare.run("grant iucore_operator to migrator; select iucore.fn_iu_create('a', 'text', 'A', 'a', 'r')")
+    assert len(leftovers(bare)) > 8
+    (_, shell), (_, revoked), (_, dropped) = blocks("## Removing it")
+    done = CliRunner().invoke(main, ["--url", bare.migrator, *shell.split()[1:]])
+    assert (shell.split()[0], done.exit_code) == ("iucore", 0), done.output
+    bare.run(revoked)
+    bare.run(dropped)
+    assert leftovers(bare) == []
+    assert bare.run("select rolname from pg_roles where rolname = 'migrator'") == [("migrator",)]
+
+
+def test_a_role_that_may_create_roles_needs_no_dba_as_on_managed_services(bare: Bare) -> None:
+    place = make_url(bare.database)
+    bare.run("create role master login password 'secret' createrole createdb", bare.dba)
+    with psycopg.connect(
+        host=place.host, port=place.port, user="master", password="secret", dbname="postgres", autocommit=True
+    ) as master:
+        master.execute("create database handbook encoding 'UTF8' template template0")
+    url = place.set(username="master", password="secret", database="handbook").render_as_string(hide_password=False)
+    migrate.upgrade(url)
+    assert differences(migrate.heads()[0], url) == []
+    # Another role migrates another database of the cluster: who made the roles grants.
+    with psycopg.connect(bare.database, autocommit=True) as connection:
+        modern = connection.info.server_version >= 160000
+    with psycopg.connect(
+        host=place.host, port=place.port, user="master", password="secret", dbname="handbook", autocommit=True
+    ) as master:
+        master.execute("grant iucore_owner to migrator" + (" with inherit true, set true" if modern else ""))
+        migrate.upgrade(bare.migrator)
+        drop = blocks("## Removing it")[-1][1]
+        migrate.downgrade(url, "base")
+        with pytest.raises(psycopg.errors.DependentObjectsStillExist):
+            master.execute(drop)
+        migrate.downgrade(bare.migrator, "base")
+        master.execute(drop)
+    bare.run("drop database handbook with (force)", bare.dba)
+    bare.run("drop role master", bare.dba)
+    assert bare.run("select from pg_roles where rolname ~ '^iucore_'") == []
+
+
+def test_the_example_of_a_restore_names_the_newest_revision() -> None:
+    found = re.findall(r"iucore_alembic_version values \('(\d+)'\)|iucore db sql (\d+):base", INSTALL)
+    assert [max(pair) for pair in found] == [migrate.heads()[0]] * 2
