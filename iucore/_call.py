@@ -89,10 +89,12 @@ def _quoted(text: str) -> str:
     return f"E'{inner}'" if "\\" in escaped else f"'{inner}'"
 
 
-def translated(error: Exception) -> errors.IucoreError | None:
-    """Our exception for a driver error that carries one of our SQLSTATEs."""
+def translated(error: Exception, connection: Connection | None = None) -> errors.IucoreError | None:
+    """Our exception for a driver error that carries one of our SQLSTATEs, or that a standby raised (IU916)."""
     original: Any = getattr(error, "orig", None)
     sqlstate = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None)
+    if sqlstate == "25006":
+        return _read_only(original, connection)
     shape = errors.class_for(sqlstate) if sqlstate else None
     if shape is None or sqlstate is None:
         return None
@@ -102,6 +104,24 @@ def translated(error: Exception) -> errors.IucoreError | None:
         sqlstate=sqlstate,
         detail=diagnostics.message_detail or "",
         hint=diagnostics.message_hint or "",
+    )
+
+
+def _read_only(original: Any, connection: Connection | None) -> errors.OperationError:
+    """IU916 for 25006. The server says at all times whether it is a standby, so that nothing is asked."""
+    said = None
+    if connection is not None and not connection.closed and not connection.invalidated:
+        driver: Any = connection.connection.dbapi_connection
+        said = driver.info.parameter_status("in_hot_standby")
+    standby = {"on": "this server is a standby", "off": "the session is read-only"}
+    return errors.OperationError(
+        standby.get(said or "", "this server is a standby, or the session is read-only"),
+        sqlstate="IU916",
+        detail=original.diag.message_primary or "",
+        hint="The session is made so by default_transaction_read_only: set it to off, or log in as another role."
+        if said == "off"
+        else "Write to the primary: name it with --url or IUCORE_DATABASE_URL. A URL with several hosts and"
+        " target_session_attrs=read-write finds it.",
     )
 
 
@@ -115,7 +135,7 @@ def execute(connection: Connection | Recorder, call: Call, **options: Any) -> Cu
     try:
         return connection.exec_driver_sql(call.statement(), dict(call.arguments), execution_options=options)
     except DBAPIError as error:
-        own = translated(error)
+        own = translated(error, connection)
         if own is None:
             raise
         raise own from error

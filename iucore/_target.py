@@ -1,4 +1,7 @@
-"""Which database: ``--url``, ``IUCORE_DATABASE_URL``, ``DATABASE_URL``, libpq's own settings, or the embedded one."""
+"""Which database: ``--url``, ``IUCORE_DATABASE_URL``, ``DATABASE_URL``, libpq's own settings, or the embedded one.
+
+Where only reading is done ``IUCORE_DATABASE_READ_URL`` and ``DATABASE_READ_URL`` go before the variables.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ if TYPE_CHECKING:
 
 DRIVERS = ("psycopg2", "psycopg")
 
+_READ_VARIABLES = ("IUCORE_DATABASE_READ_URL", "DATABASE_READ_URL")
 _VARIABLES = ("IUCORE_DATABASE_URL", "DATABASE_URL")
 # One of these names a server or database; PGUSER or PGPASSWORD alone do not.
 _LIBPQ = {"PGSERVICE": "service", "PGHOST": "host", "PGHOSTADDR": "hostaddr", "PGPORT": "port", "PGDATABASE": "dbname"}
@@ -70,11 +74,14 @@ class Target:
         )
 
 
-def resolve(url: str | None = None, *, start_embedded: bool = False, data: str | Path | None = None) -> Target:
+def resolve(
+    url: str | None = None, *, reads: bool = False, start_embedded: bool = False, data: str | Path | None = None
+) -> Target:
     """Choose the database.
 
     Args:
         url: what the caller named; goes before everything else.
+        reads: nothing is written, so that a standby will do.
         start_embedded: start the embedded server when nothing else is named and it does not run.
         data: the data folder of the embedded server.
 
@@ -85,7 +92,8 @@ def resolve(url: str | None = None, *, start_embedded: bool = False, data: str |
     >>> resolve("postgresql://db.example/texts").source
     '--url'
     """
-    named = [("--url", url)] if url is not None else [(name, os.environ.get(name)) for name in _VARIABLES]
+    variables = (*_READ_VARIABLES, *_VARIABLES) if reads else _VARIABLES
+    named = [("--url", url)] if url is not None else [(name, os.environ.get(name)) for name in variables]
     for source, value in named:
         if value is not None and (value.strip() or source == "--url"):
             _parts(value)

@@ -76,7 +76,8 @@ def _use_server(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("IUCORE_") and not name.startswith("IUCORE_TEST_")]:
         if name not in ("IUCORE_PG_BIN", "IUCORE_CORPORA"):
             del os.environ[name]
-    os.environ.pop("DATABASE_URL", None)
+    for name in ("DATABASE_URL", "DATABASE_READ_URL"):
+        os.environ.pop(name, None)
 
 
 @pytest.fixture(scope="session")

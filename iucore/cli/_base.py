@@ -75,6 +75,17 @@ def _common() -> list[click.Parameter]:
     ]
 
 
+# Commands about the database that is written to, never about a standby of it.
+_OF_THE_PRIMARY = ("db", "preflight", "backup", "closeout")
+
+
+def _topmost(ctx: click.Context) -> str | None:
+    """The name of the command below the root."""
+    while ctx.parent is not None and ctx.parent.parent is not None:
+        ctx = ctx.parent
+    return ctx.info_name
+
+
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 110}
 
 
@@ -102,6 +113,7 @@ class Command(click.Command):
         """Run it, knowing which role a login needs."""
         context = ctx.ensure_object(Context)
         context.role = _errors.READER if context.recorder is not None else self.role
+        context.about_server = _topmost(ctx) in _OF_THE_PRIMARY
         return super().invoke(ctx)
 
 

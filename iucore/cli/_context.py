@@ -36,6 +36,7 @@ class Context:
         self.debug = False
         self.quiet = False
         self.role = _errors.READER
+        self.about_server = False
         self.committed = False
         self.recorder: Recorder | None = None
         self._target: Target | None = None
@@ -63,7 +64,8 @@ class Context:
             from iucore.errors import OperationError
 
             try:
-                self._target = _target.resolve(self.url)
+                reads = self.role in _errors.READERS and self.recorder is None and not self.about_server
+                self._target = _target.resolve(self.url, reads=reads)
             except OperationError as error:
                 if error.sqlstate != "IU907":
                     raise
@@ -109,7 +111,7 @@ class Context:
             if (trace := os.environ.get("TRACEPARENT", "")) and trace.isascii():
                 connection.exec_driver_sql("select set_config('iucore.traceparent', %(trace)s, true)", {"trace": trace})
             yield connection
-        self.committed = self.role not in (_errors.READER, _errors.AUDITOR)
+        self.committed = self.role not in _errors.READERS
 
     def read(
         self,

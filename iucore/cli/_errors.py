@@ -17,6 +17,7 @@ FAILED, DIFFERENT, FORBIDDEN, CONFLICT, UNREACHABLE, INTERRUPTED = 1, 3, 4, 5, 6
 
 READER, AUTHOR, OPERATOR, OWNER = "iucore_reader", "iucore_author", "iucore_operator", "iucore_owner"
 GATEKEEPER, AUDITOR = "iucore_gatekeeper", "iucore_auditor"
+READERS = (READER, AUDITOR)
 
 _CONFLICTS = ("40001", "40P01", "55P03")
 _NO_SCHEMA = ("42883", "42P01", "3F000")
@@ -74,18 +75,22 @@ def explain(error: Exception, context: Context) -> int:
         return FAILED
     original: Any = getattr(error, "orig", None)
     if original is not None:
-        return _explain_driver(original, context)
+        return _explain_driver(error, original, context)
     show(f"{type(error).__name__}: {error}", "", "", "This is a defect of iucore: type the command again with --debug.")
     return FAILED
 
 
-def _explain_driver(original: Any, context: Context) -> int:
+def _explain_driver(error: Exception, original: Any, context: Context) -> int:
     """An error of the server or the driver that is not one of ours."""
     code = getattr(original, "sqlstate", None) or getattr(original, "pgcode", None) or ""
     diagnostics = getattr(original, "diag", None)
     message = getattr(diagnostics, "message_primary", None) or str(original).strip()
     detail = getattr(diagnostics, "message_detail", None) or ""
     hint = getattr(diagnostics, "message_hint", None) or ""
+    if code == "25006":
+        from iucore._call import translated
+
+        return explain(translated(error) or error, context)
     if unreachable(original):
         text = str(original).strip()
         show("cannot connect to the database, or the connection was lost", code, text, _way_in(text, context.embedded))
@@ -97,12 +102,15 @@ def _explain_driver(original: Any, context: Context) -> int:
     if code in _NO_SCHEMA:
         show(message, code, detail, "Bring the database to this version of iucore: iucore db upgrade")
         return FAILED
+    if code == "53100":
+        hint = _FULL
     show(message, code, detail, hint or ("Type the command again." if code in _CONFLICTS else ""))
     return CONFLICT if code in _CONFLICTS else FAILED
 
 
 _ROLES = "Your login role needs this role: grant {} to LOGIN"
 _MIGRATORS = "Connect as a role that may migrate: a member of iucore_owner with create on the database."
+_FULL = "The disk of the server is full. Make room there and type the command again: nothing of it was written."
 _PERMISSIONS = "Change the permissions, or name another file or folder."
 _SPACE = "Make room there and type the command again."
 _FILES = {
@@ -121,6 +129,10 @@ _WAYS_IN = (
     (r"translate host name|resolve host|service not known|No address associated", "Is the name of the host right?"),
     (r"service .* not found", "Is the service in pg_service.conf, or in the file that PGSERVICEFILE names?"),
     (r"too many|starting up|shutting down", "Type the command again in a moment."),
+    (
+        r"terminated abnormally|terminating connection",
+        "Its log says why, such as a full disk. A change may be done or not: give the same --request-key again.",
+    ),
 )
 
 

@@ -89,6 +89,10 @@ def _database(context: Context) -> bool:
 
 def _screen(found: health.Status) -> Iterator[str]:
     """One screen about the database."""
+    if found.standby is not None:
+        behind = found.standby.behind_seconds
+        connected = "" if found.standby.receiving else ", receives nothing"
+        yield f"{'standby':<11}{'no change yet' if behind is None else f'{_age(behind)} behind'}, read-only{connected}"
     if found.revision is not None:
         inventory = "not compared" if found.inventory is None else found.inventory
         yield f"{'revision':<11}{found.revision} of {found.newest_revision}, inventory {inventory}"

@@ -165,11 +165,24 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class Standby:
+    """How far a standby is behind its primary.
+
+    ``receiving``: whether it is connected to its primary. ``behind_seconds`` is 0 when it is, and has all that came;
+    else the age of its last change, None where it never had one: without its primary it cannot know what it lacks.
+    """
+
+    receiving: bool
+    behind_seconds: float | None
+    last_change_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """What a database looks like at one moment.
 
     ``inventory`` is as N/N; it and ``revision`` are None where there is none. ``head`` is the last position of the
-    ledger, ``sequenced`` the last that the sequencer gave.
+    ledger, ``sequenced`` the last that the sequencer gave. ``standby`` is None on a primary.
     """
 
     at: datetime
@@ -185,6 +198,7 @@ class Status:
     workers: list[Worker]
     wrong: list[Finding]
     notes: list[Finding]
+    standby: Standby | None = None
 
 
 def routes(connection: Connection, *, route: str | None = None) -> list[RouteHealth]:
@@ -371,7 +385,8 @@ def status(connection: Connection, *, look: bool = True) -> Status:
         found = Status(at, revision, newest, None, listed, [], 0, 0, None, [], [], [], [])
     else:
         found = _delivery(connection, revision, newest)
-    findings = list(_findings(found, compared, _moved(connection) if found.outbox else None))
+    standby = _standby(connection)
+    findings = [*_of_the_standby(standby), *_findings(found, compared, _moved(connection) if found.outbox else None)]
     return Status(
         found.at,
         revision,
@@ -386,7 +401,22 @@ def status(connection: Connection, *, look: bool = True) -> Status:
         found.workers,
         [Finding(what, command) for wrong, what, command in findings if wrong],
         [Finding(what, command) for wrong, what, command in findings if not wrong],
+        standby,
     )
+
+
+def _standby(connection: Connection) -> Standby | None:
+    row = connection.exec_driver_sql(
+        """
+        select s.receiving,
+            case when s.receiving and pg_last_wal_receive_lsn() = pg_last_wal_replay_lsn() then 0
+                else extract(epoch from clock_timestamp() - pg_last_xact_replay_timestamp()) end::float8,
+            pg_last_xact_replay_timestamp()
+        from (select exists (select from pg_stat_get_wal_receiver() as r where r.pid is not null)) as s (receiving)
+        where pg_is_in_recovery()
+        """
+    ).one_or_none()
+    return None if row is None else Standby(*row)
 
 
 def _delivery(connection: Connection, revision: str, newest: str) -> Status:
@@ -467,6 +497,17 @@ def _findings(found: Status, compared: tuple[str, int] | None, moved: bool | Non
         yield True, f"gate delivery is closed, and routes are on: {', '.join(held)}", "iucore gate open delivery -m WHY"
     for route in found.routes:
         yield from _of_a_route(route, found.at)
+
+
+def _of_the_standby(standby: Standby | None) -> Iterator[_Told]:
+    if standby is None:
+        return
+    if not standby.receiving:
+        told = f"this standby receives nothing; its last change is of {standby.last_change_at}"
+        yield True, told, "select * from pg_stat_replication, on the primary; meanwhile read there, with --url"
+    elif (standby.behind_seconds or 0) > LATE:
+        told = f"this standby is {standby.behind_seconds:.0f} s behind its primary"
+        yield True, told, "iucore status --url of the primary; a long query here holds up what it received"
 
 
 def _of_the_ledger(found: Status, moved: bool | None) -> Iterator[_Told]:

@@ -130,6 +130,21 @@ def read_manifest(tree: Tree) -> Manifest:
     return manifest.load(manifest_bytes(tree))
 
 
+def check_not_behind(connection: Connection, old: Manifest) -> None:
+    """That the database has the changes that the files have: a standby may lag behind them.
+
+    Raises:
+        InvalidError: IU050.
+    """
+    newest = connection.exec_driver_sql("select max(change_id) from iucore.change").scalar_one() or 0
+    if old.change > newest:
+        raise manifest.invalid(
+            f"it is of change {old.change}, and the newest of this database is {newest}",
+            "A standby may be behind: name the primary with --url. Or the database was restored: export again to"
+            " another folder.",
+        )
+
+
 def manifest_bytes(tree: Tree) -> bytes:
     """As ``read_manifest``, not yet looked into."""
     try:
@@ -205,6 +220,7 @@ def export(
                 detail=f"there: {_described(old)}; asked for: {_described(new)}",
                 hint="Export to another folder, or the same again: iucore export --to DIR",
             )
+        check_not_behind(connection, old)
         renamed: Mapping[str, str] = {}
         known = file_digests(old)
         scanned = {str(path) for path in tree.scan()}

@@ -436,11 +436,13 @@ def _once(what: str, values: list[str]) -> None:
         raise invalid(f"{what} {twice} stands twice")
 
 
-def invalid(why: str) -> InvalidError:
+def invalid(
+    why: str, hint: str = "Take the manifest back from version control, or export again to another folder."
+) -> InvalidError:
     """The refusal of a manifest."""
     return InvalidError(
         "the manifest of the export is not as it was written",
         sqlstate="IU050",
         detail=f"{NAME}: {why}",
-        hint="Take the manifest back from version control, or export again to another folder.",
+        hint=hint,
     )

@@ -13,7 +13,15 @@ from iucore import units
 from iucore.collections import ExportedCollection
 from iucore.textcode import manifest
 from iucore.textcode.align import closest
-from iucore.textcode.export import check_ranges, current, file_digests, is_same, read_manifest, selected
+from iucore.textcode.export import (
+    check_not_behind,
+    check_ranges,
+    current,
+    file_digests,
+    is_same,
+    read_manifest,
+    selected,
+)
 from iucore.textcode.manifest import Document, Manifest
 from iucore.textcode.tree import Tree
 
@@ -152,6 +160,7 @@ def check_database(
             raise manifest.invalid(f"{document.path}: {document.key} is another collection in this database")
         if now is not None and (now.kind, now.title) != (document.kind, document.title):
             raise manifest.invalid(f"{document.path}: {document.key} has another kind or title in this database")
+    check_not_behind(connection, old)
     stale = {
         (piece.address, piece.version, piece.sha256, piece.bytes): piece
         for document in moved

@@ -11,12 +11,13 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg2
 import pytest
+from fault_helpers import new_folder, wait_for
 
 from iucore import _target, embedded
 from iucore.embedded import Cluster, find_programs
@@ -38,13 +39,6 @@ def other_programs() -> Path | None:
     return None
 
 
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s for {what}"
-        time.sleep(0.002)
-
-
 def query(url: str, sql: str) -> Any:
     connection = psycopg2.connect(url)
     try:
@@ -63,19 +57,10 @@ def listing(folder: Path) -> list[tuple[str, int, int]]:
     return sorted((str(path), path.stat().st_mode, path.stat().st_mtime_ns) for path in [folder, *folder.rglob("*")])
 
 
-def open_folder() -> Path:
-    """A new folder that the server's user can enter (pytest's is closed to it under root); in memory where roomy."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 1 << 30
-    folder = Path(tempfile.mkdtemp(prefix="iucore-", dir=memory if roomy else None))
-    folder.chmod(0o755)
-    return folder
-
-
 @pytest.fixture
 def place() -> Iterator[Path]:
     """A folder for clusters; every cluster in it ends with the test."""
-    folder = open_folder()
+    folder = new_folder()
     yield folder
     for marker in folder.rglob(embedded._MARKER):
         Cluster(marker.parent).down("immediate")
@@ -90,7 +75,7 @@ def cluster(place: Path) -> Cluster:
 @pytest.fixture(scope="module")
 def template() -> Iterator[Path]:
     """The folder of a cluster that is made and stopped, to copy."""
-    folder = open_folder()
+    folder = new_folder()
     Cluster(folder / "pg").up(FAST)
     Cluster(folder / "pg").down()
     yield folder
