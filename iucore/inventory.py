@@ -7,6 +7,7 @@ state, and is the same on every supported major version of PostgreSQL.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -160,6 +161,15 @@ def render(items: Iterable[Item]) -> str:
     '0123  view iucore.v_piece\\n'
     """
     return "".join(f"{item.fingerprint}  {item.kind} {item.object}\n" for item in items)
+
+
+def fingerprint(items: Iterable[Item]) -> str:
+    """The sha256 of a whole inventory.
+
+    >>> fingerprint([])[:12]
+    'e3b0c44298fc'
+    """
+    return hashlib.sha256(render(items).encode()).hexdigest()
 
 
 def _folder(revision: str) -> Path:
