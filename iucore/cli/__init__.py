@@ -17,6 +17,7 @@ _COMMANDS = {
     "db": "The database: embedded server, migrations, verification.",
     "cut": "Cut documents into governed pieces.",
     "piece": "Pieces of governed text.",
+    "search": "Search for pieces by what they say.",
     "kind": "Kinds of pieces.",
     "collection": "Collections: files and workflows made of pieces.",
     "axis": "Axes: dimensions of metadata.",
@@ -35,6 +36,9 @@ _COMMANDS = {
     "inventory": "What the database must contain, and does.",
     "proof": "Prove on the live database that the governed verbs work, and leave nothing.",
     "pilot": "A small durable pilot, and its rollback.",
+    "preflight": "The 14 checks that must be green before a production apply.",
+    "backup": "Backups: made, verified, restored for trial.",
+    "closeout": "A report about a production apply, from measured facts.",
     "cmd": "Operator commands: one line for each thing that an operator does.",
     "sql": "Print the governed SQL of a command instead of running it.",
     "completion": "Print the completion script of a shell.",
@@ -49,6 +53,8 @@ _COMMANDS = {
 @click.version_option(__version__, prog_name="iucore", message="%(prog)s %(version)s")
 def main() -> None:
     """Governed text pieces in PostgreSQL, composed into documents, rendered byte for byte.
+
+    What only reads goes to IUCORE_DATABASE_READ_URL or DATABASE_READ_URL, such as a standby, where one is set.
 
     \b
     Exit codes: 0 done, 1 refused or failed, 2 usage, 3 differences found,

@@ -17,10 +17,12 @@ from iucore.cli._base import Group, examples, pass_context
 from iucore.cli._context import Context
 from iucore.cli._errors import OWNER
 from iucore.cli._input import GIVEN
-from iucore.cli._output import emit_one, emit_value, write
+from iucore.cli._output import emit_one, emit_rows, emit_value, write
 
 if TYPE_CHECKING:
     from iucore.embedded import Cluster
+    from iucore.operations.apply import Options as ApplyOptions
+    from iucore.operations.apply import Run
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -264,6 +266,25 @@ def verify(context: Context, ctx: click.Context) -> None:
         ctx.exit(_errors.DIFFERENT)
 
 
+@db.command(role=_errors.AUDITOR, epilog=examples("iucore db check-restore", "iucore db check-restore --format json"))
+@click.pass_context
+@pass_context
+def check_restore(context: Context, ctx: click.Context) -> None:
+    """After a restore, before writers are let in: name every owner, grant, role and default privilege that is lost.
+
+    And whether the ledger was written in another cluster. It only reads. Exit code 3 when something is lost.
+    """
+    from iucore.operations import restored
+
+    with context.transaction() as connection:
+        found = restored.check(connection)
+    emit_rows(context, restored.Lost, found)
+    if found:
+        context.say(f"{len(found)} are not as they must be: let nobody write")
+        ctx.exit(_errors.DIFFERENT)
+    context.say("nothing is lost")
+
+
 @db.command(epilog=examples("iucore db sql", "iucore db sql 0002:0004"))
 @click.argument("span", metavar="[FROM:TO]", required=False)
 @click.option("--lose-rows", is_flag=True, help="Let a script that goes back lose rows.")
@@ -278,3 +299,170 @@ def sql(context: Context, span: str | None, lose_rows: bool) -> None:
     text = migrate.offline_sql(start if start not in ("", "base") else None, end or "head", lose_rows=lose_rows)
     context.say("apply it with: psql -X -v ON_ERROR_STOP=1 -f FILE")
     write(text.encode())
+
+
+@db.command(epilog=examples("iucore db plan", "iucore db plan 0020 --format json", "iucore db plan 0019:head --sql"))
+@click.argument("span", metavar="[REVISION | FROM:TO]", required=False)
+@click.option("--sql", "as_sql", is_flag=True, help="Print the SQL, for psql.")
+@click.option("--lose-rows", is_flag=True, help="With --sql: let a script that goes back lose rows.")
+@pass_context
+def plan(context: Context, span: str | None, as_sql: bool, lose_rows: bool) -> None:
+    """Show what each revision would do: objects, locks, rewrites, what is lost on the way back, files.
+
+    From where the database is to the newest, or to REVISION, on or back. FROM:TO asks no database, and so has no sizes;
+    base is nothing. The locks are the strongest that a revision takes on a table that is there before it, and were
+    measured; a table that is rewritten or scanned is named with its size in this database. A text for people, unless a
+    --format is given.
+    """
+    from iucore.cli._migrations import plan_lines
+    from iucore.operations import migrate, migration_plan
+
+    if lose_rows and not as_sql:
+        raise click.UsageError("--lose-rows is for --sql.")
+    start, colon, end = (span or "head").partition(":")
+    if colon:
+        begin: str | None = None if start in ("", "base") else start
+        steps = migration_plan.plan(begin, end or "head")
+    else:
+        end = start
+        with context.transaction() as connection:
+            begin = migrate.current_of(connection)
+            steps = migration_plan.plan(begin, end, connection=connection)
+    goal = migrate.heads()[0] if end in ("", "head") else end
+    if as_sql:
+        if steps:
+            write(migrate.offline_sql(begin, goal, lose_rows=lose_rows).encode())
+    elif context.format is None:
+        write("".join(f"{_errors.visible(line)}\n" for line in plan_lines(steps, begin, goal)).encode())
+    else:
+        emit_rows(context, migration_plan.Step, steps)
+    back = steps and steps[0].direction == "down"
+    context.say(f"next: iucore db {'rollback' if back else 'apply'} {goal}" if steps else f"at {goal}: nothing to do")
+
+
+@db.command(role=OWNER, epilog=examples("iucore db rehearse", "iucore db rehearse --to 0020 --format json"))
+@click.option(
+    "--scratch", metavar="URL", help="A server to make a database on; else IUCORE_SCRATCH_URL, or an own one."
+)
+@click.option("--to", "goal", metavar="REVISION", default="head", help="Up to this revision; else the newest.")
+@pass_context
+def rehearse(context: Context, scratch: str | None, goal: str) -> None:
+    """Try the pending revisions on a scratch copy of the schema: up, down and up again.
+
+    The copy has the objects, the roles and the rows of registries, no content; the database itself is only read. On
+    the scratch server a database is made and dropped again; without one a temporary PostgreSQL is started from the
+    embedded programs. One line for each step; exit code 1 when the copy did not come back to the same.
+    """
+    from iucore.operations import rehearsal
+
+    chosen = scratch or os.environ.get("IUCORE_SCRATCH_URL") or None
+    done = rehearsal.rehearse(context.connection(), goal=goal, scratch=chosen, tell=context.say)
+    emit_rows(context, rehearsal.Step, [] if done is None else done.steps)
+    if done is None:
+        context.say("nothing is pending: there is nothing to rehearse")
+    else:
+        context.say(f"evidence: {done.path}; next: iucore preflight")
+
+
+_AGE = "How old the backup may be, such as 24h; else as the target has it."
+_SEEN = "How old the preflight may be when it begins."
+
+
+def _run_options(function: Function) -> Function:
+    for option in (
+        click.option("--yes", is_flag=True, help="Do not ask."),
+        click.option("--preflight-age", metavar="TIME", default="15min", show_default=True, help=_SEEN),
+        click.option("--max-age", metavar="TIME", help=_AGE),
+        click.option("--free-bytes", metavar="N", type=click.IntRange(0), help="Free on the server's disk."),
+        click.option("--expect-on", metavar="ROUTES", help="The routes that are on; else none."),
+        click.option("--expect-open", metavar="GATES", help="The gates that are open; else master,composer."),
+        click.option("--backups", metavar="DIR", type=GIVEN, help="Where backups are; else IUCORE_BACKUPS."),
+        click.option("--target", default="production", show_default=True, help="production or staging."),
+    ):
+        function = option(function)
+    return _timeout_options(function)
+
+
+@db.command(role=OWNER, epilog=examples("iucore db apply", "iucore db apply 0020 --backups /var/backups --yes"))
+@click.argument("revision", default="head")
+@click.option("--preflight", "signed", metavar="FILE", type=GIVEN, help="Only if all is as this evidence saw it.")
+@_run_options
+@pass_context
+def apply(context: Context, /, revision: str, signed: str | None, yes: bool, **given: Any) -> None:
+    """Apply the migrations up to REVISION as in production: looked at before, under one lock, proven afterwards.
+
+    The preflight must be green. Then, under the migrators' lock, the database is compared with what the preflight saw;
+    each revision runs and is verified; inventory, proofs and counts are looked at; all of it is written down as
+    evidence (iucore closeout). A session in the way ends it after --lock-timeout with IU910: type it again. What was
+    applied stays applied: each revision is whole or not there.
+    """
+    from pathlib import Path
+
+    from iucore.cli.proof import call_of
+    from iucore.operations import apply as operation
+
+    options = _options(**given)
+    _confirm(f"applies the migrations up to {revision}", yes)
+    run = operation.apply(
+        context.engine(),
+        revision,
+        options=options,
+        signed=None if signed is None else Path(signed),
+        resolve=call_of,
+        tell=context.say,
+    )
+    _ran(context, run, revision)
+
+
+@db.command(role=OWNER, epilog=examples("iucore db rollback", "iucore db rollback 0019 --yes"))
+@click.argument("revision", required=False)
+@click.option("--lose-rows", is_flag=True, help="Go back even when rows are lost with their tables.")
+@_run_options
+@pass_context
+def rollback(context: Context, /, revision: str | None, lose_rows: bool, yes: bool, **given: Any) -> None:
+    """Go back to REVISION by the road of apply; to where the newest run began, unless one is given.
+
+    All revisions or none are undone. It refuses while rows would be lost (IU903). It needs a green preflight with a
+    fresh backup, but for what is about going on: expected base, inventory, drift, indexes, gates, outbox, rehearsal.
+    """
+    from iucore.operations import apply as operation
+
+    options = _options(**given)
+    _confirm(f"takes the database back to {revision or 'where the newest run began'}", yes)
+    run = operation.rollback(context.engine(), revision, options=options, lose_rows=lose_rows, tell=context.say)
+    _ran(context, run, revision or "where the newest run began")
+
+
+def _options(
+    *, target: str, backups: str | None, expect_open: str | None, expect_on: str | None, free_bytes: Any, **times: Any
+) -> ApplyOptions:
+    from pathlib import Path
+
+    from iucore.operations import backup
+    from iucore.operations.apply import Options
+    from iucore.operations.preflight import Expected
+
+    settings = _settings(**times)
+    return Options(
+        backups=backup.default_folder() if backups is None else Path(backups),
+        target=target,
+        expected=Expected.of(expect_open, expect_on),
+        free_bytes=free_bytes,
+        backup_age=settings.pop("max_age", None),
+        preflight_age=settings.pop("preflight_age"),
+        settings=settings,
+    )
+
+
+def _ran(context: Context, run: Run | None, revision: str) -> None:
+    from iucore.cli._migrations import run_lines
+
+    if run is None:
+        context.say(f"the database is at {revision} already: nothing was done")
+    elif context.format is None:
+        write("".join(f"{_errors.visible(line)}\n" for line in run_lines(run)).encode())
+    else:
+        emit_one(context, run)
+    if run is not None:
+        verb, before = "rollback" if run.direction == "up" else "apply", run.before.revision or "base"
+        context.say(f"next: iucore closeout --run {run.run}; to undo it: iucore db {verb} {before}")

@@ -40,7 +40,7 @@ def proof(context: Context, ctx: click.Context) -> None:
     found: list[operation.Proof] = []
 
     def each() -> Iterator[operation.Proof]:
-        for one in operation.run(context.connection(), resolve=_call_of):
+        for one in operation.run(context.connection(), resolve=call_of):
             found.append(one)
             yield one
 
@@ -54,7 +54,8 @@ def proof(context: Context, ctx: click.Context) -> None:
         ctx.exit(_errors.FORBIDDEN if roles and not count["fail"] else _errors.FAILED)
 
 
-def _call_of(name: str, **parameters: Any) -> Call:
+def call_of(name: str, **parameters: Any) -> Call:
+    """The governed call of an operator command."""
     from iucore import commands
 
     return commands.resolve(name, **parameters).call

@@ -8,7 +8,7 @@ from iucore.cli._base import Command, examples, pass_context
 from iucore.cli._context import Context
 from iucore.cli._output import write
 
-_GOVERNED = ("cut", "piece", "kind", "collection", "axis", "render", "apply", "gate", "events", "route")
+_GOVERNED = ("cut", "piece", "search", "kind", "collection", "axis", "render", "apply", "gate", "events", "route")
 
 
 @click.command(

@@ -1,17 +1,19 @@
 """Upgrade and downgrade a database through alembic's own API; no ``alembic.ini`` is needed.
 
-Each function takes a SQLAlchemy ``Engine`` or a URL, opens its own connection, and prints and logs nothing. Alembic
-keeps the running migration in globals of the process, so within one process one runs at a time; between processes and
-machines an advisory lock in the database sees to it.
+Each function takes a SQLAlchemy ``Engine`` or a URL and opens its own connection, or takes a ``Connection`` without a
+transaction; it prints and logs nothing. Alembic keeps the running migration in globals of the process, so within one
+process one runs at a time; between processes and machines an advisory lock in the database sees to it.
 """
 
 from __future__ import annotations
 
 import argparse
 import io
+import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from alembic import command
@@ -23,11 +25,15 @@ from sqlalchemy.exc import DBAPIError
 
 from iucore import _call, _paths, _target, errors
 
+LOCK = 0x6975636F7265
+"""The migrators' advisory lock, as in ``alembic/env.py``."""
+
+_UNITS = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0}
 _ONE_AT_A_TIME = threading.Lock()
 _VERSION_TABLE = "public.iucore_alembic_version"
 
 
-def upgrade(target: Engine | str, revision: str = "head", **settings: str) -> None:
+def upgrade(target: Engine | Connection | str, revision: str = "head", **settings: str) -> None:
     """Apply every revision up to ``revision``; each commits by itself, after its ``verify.sql`` has passed.
 
     ``settings`` are those of ``alembic/env.py``: ``wait``, ``lock_timeout``, ``statement_timeout``, as ``"500ms"``.
@@ -41,7 +47,7 @@ def upgrade(target: Engine | str, revision: str = "head", **settings: str) -> No
     _run(target, lambda config: command.upgrade(config, revision), settings)
 
 
-def downgrade(target: Engine | str, revision: str, *, lose_rows: bool = False, **settings: str) -> None:
+def downgrade(target: Engine | Connection | str, revision: str, *, lose_rows: bool = False, **settings: str) -> None:
     """Undo revisions, newest first, until ``revision`` (``"base"``: all of them) is the current one: all or none.
 
     Raises:
@@ -99,6 +105,54 @@ def offline_sql(start: str | None = None, end: str = "head", *, lose_rows: bool 
     return output.getvalue()
 
 
+@contextmanager
+def alone(connection: Connection, *, wait: str = "5min") -> Iterator[None]:
+    """Hold the migrators' lock in the session of a connection without a transaction, for more than one migration.
+
+    ``upgrade`` and ``downgrade`` on this connection take it once more and give that back: the lock counts.
+
+    Raises:
+        iucore.errors.OperationError: IU911, another migration is still running after ``wait``.
+    """
+    until = time.monotonic() + seconds(wait)
+    # Tried again and again, not waited for in the server: what waits there holds a snapshot.
+    while not _value(connection, "select pg_catalog.pg_try_advisory_lock(%s)"):
+        if time.monotonic() >= until:
+            raise errors.OperationError(
+                "another migration is still running",
+                sqlstate="IU911",
+                detail=f"waited {wait}",
+                hint="Wait for it to end, or look for it: select * from pg_locks where locktype = 'advisory'.",
+            )
+        time.sleep(0.1)
+    try:
+        yield
+    finally:
+        # Where the session is gone, the lock is.
+        with suppress(DBAPIError):
+            if not connection.invalidated:
+                connection.rollback()
+                _value(connection, "select pg_catalog.pg_advisory_unlock(%s)")
+
+
+def seconds(duration: str) -> float:
+    """A duration such as ``"500ms"``, ``"15min"`` or ``"1d"`` in seconds.
+
+    >>> seconds("500ms"), seconds("15min")
+    (0.5, 900.0)
+    """
+    found = re.fullmatch(r"([0-9]{1,9})(ms|s|min|h|d)", duration)
+    if found is None:
+        raise ValueError(f"not a duration such as 500ms, 5s, 15min, 1h, 1d: {duration}")
+    return int(found[1]) * _UNITS[found[2]]
+
+
+def _value(connection: Connection, sql: str) -> Any:
+    value = connection.exec_driver_sql(sql, (LOCK,)).scalar()
+    connection.commit()
+    return value
+
+
 def verify(connection: Connection) -> None:
     """Run ``verify.sql`` of the revision that the database is at, in the caller's transaction; read only.
 
@@ -113,7 +167,7 @@ def verify(connection: Connection) -> None:
         )
     _known(revision)
     script = next((_paths.alembic_dir() / "versions").glob(f"{revision}_*/verify.sql")).read_bytes().decode("utf-8")
-    with _translated():
+    with translated():
         connection.exec_driver_sql(script, execution_options={"no_parameters": True})
 
 
@@ -140,14 +194,17 @@ def _known(revision: str) -> None:
         )
 
 
-def _run(target: Engine | str, verb: Callable[[Config], None], settings: dict[str, str]) -> None:
-    with _translated(), _connected(target) as connection, _alembic(settings) as config:
+def _run(target: Engine | Connection | str, verb: Callable[[Config], None], settings: dict[str, str]) -> None:
+    with translated(), _connected(target) as connection, _alembic(settings) as config:
         config.attributes["connection"] = connection
         verb(config)
 
 
 @contextmanager
-def _connected(target: Engine | str) -> Iterator[Connection]:
+def _connected(target: Engine | Connection | str) -> Iterator[Connection]:
+    if isinstance(target, Connection):
+        yield target
+        return
     if isinstance(target, Engine):
         with target.connect() as connection:
             yield connection
@@ -167,7 +224,7 @@ def _alembic(settings: dict[str, str], output: io.StringIO | None = None) -> Ite
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def translated() -> Iterator[None]:
     """Our exceptions for what the server and alembic raise; anything else passes through."""
     try:
         yield

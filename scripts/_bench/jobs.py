@@ -18,7 +18,7 @@ from typing import Any
 
 import psycopg
 
-from _bench import archive, data, delivery, textcode
+from _bench import archive, data, delivery, migrations, textcode
 from _bench.harness import DifferentError, Line, Side, Skipped, paired, with_growth
 from _bench.server import Bench, Database
 
@@ -553,6 +553,7 @@ JOBS: dict[str, Callable[[Bench], Iterator[Line]]] = {
     "archive": archive.archive,
     "textcode": textcode.textcode,
     "delivery": delivery.delivery,
+    "migrations": migrations.migrations,
     "library": library,
     "start": start,
 }

@@ -821,6 +821,7 @@ SCRIPTS = {
     "piece edit": "piece edit one --expected-version 1 --body x -m r",
     "piece show": "piece show one",
     "piece list": "piece list",
+    "search": "search text --prefix o",
     "kind register": "kind register faq --title FAQ --description Answer -m r",
     "collection create": "collection create new --title N --piece one -m r",
     "collection add": "collection add doc one --first -m r",

@@ -20,7 +20,7 @@ from sqlalchemy.pool import NullPool
 
 from iucore import axes, collections, gates, inventory, units
 from iucore.cli import main
-from iucore.cli.proof import _call_of
+from iucore.cli.proof import call_of
 from iucore.operations import proof
 
 NAMES = [
@@ -115,7 +115,7 @@ def test_both_drivers_and_any_default_isolation(filled: str) -> None:
             connect_args={"options": f"-c default_transaction_isolation={level.replace(' ', chr(92) + ' ')}"},
         )
         with engine.connect() as connection:
-            found = list(proof.run(connection, resolve=_call_of))
+            found = list(proof.run(connection, resolve=call_of))
         assert [(one.outcome, one.name) for one in found] == [("ok", name) for name in NAMES], driver
     assert state(filled) == before
 

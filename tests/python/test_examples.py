@@ -31,9 +31,13 @@ PURE = [
     "_target",
     "errors",
     "inventory",
+    "operations.apply",
     "operations.audit",
+    "operations.closeout",
     "operations.health",
     "operations.metrics",
+    "operations.migrate",
+    "operations.migration_plan",
 ]
 FLAGS = doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL
 
