@@ -187,7 +187,7 @@ def _interruptible(on: bool) -> None:
     """Let Ctrl-C cancel a running statement; by itself psycopg2 sees it only when the statement has ended."""
     from select import select
 
-    from psycopg2 import extensions
+    from psycopg2 import Error, extensions
 
     def wait(connection: Any) -> None:
         try:
@@ -195,7 +195,9 @@ def _interruptible(on: bool) -> None:
                 reads = [connection] if state == extensions.POLL_READ else []
                 select(reads, [] if reads else [connection], [])
         except KeyboardInterrupt:
-            connection.cancel()
+            # There is nothing to cancel while the connection is being made.
+            with suppress(Error):
+                connection.cancel()
             raise
 
     extensions.set_wait_callback(wait if on else None)

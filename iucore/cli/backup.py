@@ -157,7 +157,7 @@ def list_(context: Context, folder: str | None) -> None:
     from iucore.operations import backup as operation
 
     where = operation.default_folder() if folder is None else Path(folder)
-    context.say(f"folder: {where}")
+    context.say(f"folder: {where.absolute()}")
     emit_rows(context, Listed, [_listed(one) for one in operation.backups(where)])
 
 

@@ -104,10 +104,9 @@ def preflight(
             expected=operation.Expected.of(expect_open, expect_on),
             free_bytes=free_bytes,
         )
-    path = evidence.write("preflight", seen.identity, seen.body())
     emit_rows(context, operation.Check, seen.checks)
     red = [str(check.number) for check in seen.checks if not check.green]
-    context.say(f"evidence: {path}")
+    context.say(f"evidence: {evidence.write('preflight', seen.identity, seen.body())}")
     if red:
         context.say(f"red: {', '.join(red)}; next: what each of them says")
         ctx.exit(_errors.DIFFERENT)

@@ -199,16 +199,21 @@ def create(
             options += [] if compress is None else [f"--compress={compress}"]
             with _written(work / DUMP) as (write, wrote):
                 try:
-                    programs.run(pg_dump, [*options, *arguments], settings, take=write)
+                    warned = programs.run(pg_dump, [*options, *arguments], settings, take=write)
                 except programs.ProgramError as error:
                     raise _not_made(error.said, _way_out(error.said)) from error
+            for line in warned.splitlines():
+                tell(line)
             tell(f"{wrote.bytes} bytes; counting and hashing the governed tables")
             rows, hashes = _content(connection)
             revision = migrate.current_of(connection)
             backup = Backup(
                 folder=work,
                 made_at=made_at,
-                **asdict(identity),
+                system_identifier=identity.system_identifier,
+                database=identity.database,
+                database_oid=identity.database_oid,
+                server_version=identity.server_version,
                 client_version=pg_dump.version,
                 revision=revision,
                 snapshot=snapshot,
@@ -224,7 +229,7 @@ def create(
                 roles=roles,
                 memberships=memberships,
             )
-            return _finish(work, to, backup)
+            return _finish(work, backup)
 
 
 def content(connection: Connection) -> Content:
@@ -404,6 +409,7 @@ def globals_sql(backup: Backup) -> str:
 @contextmanager
 def _folder(to: Path, database: str) -> Iterator[Path]:
     """An unfinished folder below ``to``; whatever ends the block early, nothing of it is left."""
+    to = to.absolute()
     name = re.sub(r"[^\w.-]", "_", database)[:60].strip(".") or "database"
     work = to / f".{name}-{secrets.token_hex(6)}{_UNFINISHED}"
     with _explained(to):
@@ -465,8 +471,9 @@ def _write(path: Path, text: str) -> str:
     return str(wrote.digest.hexdigest())
 
 
-def _finish(work: Path, to: Path, backup: Backup) -> Backup:
+def _finish(work: Path, backup: Backup) -> Backup:
     """Write what stands beside the archive, and give the folder its name."""
+    to = work.parent
     text = globals_sql(backup)
     said = _as_json(backup) | {"globals_sha256": _write(work / GLOBALS, text), "globals_bytes": len(text.encode())}
     manifest = json.dumps(said | {"digest": _digest(said)}, indent=1, ensure_ascii=False) + "\n"
@@ -533,12 +540,25 @@ def backups(folder: Path) -> list[Backup]:
     if not folder.exists():
         return []
     try:
-        inside = [one for one in folder.iterdir() if one.is_dir() and not one.name.endswith(_UNFINISHED)]
+        found = [_read(one) for one in folder.absolute().iterdir() if one.is_dir() and _of_ours(one)]
     except OSError as error:
-        raise _damaged(folder, [f"{folder}: {error.strerror}"]) from error
-    files = (DUMP, GLOBALS, MANIFEST, SUMS)
-    found = [_read(one) for one in inside if any((one / name).exists() for name in files)]
+        raise OperationError(
+            "the folder of backups cannot be read",
+            sqlstate="IU931",
+            detail=f"{error.filename or folder}: {error.strerror}",
+            hint="Name another one: iucore backup list DIR, or IUCORE_BACKUPS",
+        ) from error
     return sorted(found, key=lambda one: (one.made_at, one.folder.name), reverse=True)
+
+
+def _of_ours(folder: Path) -> bool:
+    """Whether it is a backup, whole or not; of one that may not be read the name tells."""
+    if folder.name.endswith(_UNFINISHED):
+        return False
+    try:
+        return not {DUMP, GLOBALS, MANIFEST, SUMS}.isdisjoint(path.name for path in folder.iterdir())
+    except PermissionError:
+        return re.search(r"-\d{8}T\d{6}Z(-\d+)?$", folder.name) is not None
 
 
 def verify(folder: Path, *, identity: Identity | None = None, tell: Told = lambda _: None) -> Backup:
@@ -575,11 +595,14 @@ def verify(folder: Path, *, identity: Identity | None = None, tell: Told = lambd
 def _wrong_files(folder: Path, backup: Backup) -> Iterator[str]:
     """What a hash of each file finds."""
     wanted = {DUMP: backup.sha256, GLOBALS: backup.globals_sha256}
-    for name, digest in wanted.items():
-        if _sha256(folder / name) != digest:
-            yield f"{name}: its sha256 is not that of the manifest, which was taken while it was written"
-    if (folder / SUMS).read_bytes() != _sums(wanted | {MANIFEST: _sha256(folder / MANIFEST)}).encode():
-        yield f"{SUMS}: it, or {MANIFEST}, was altered after it was written"
+    try:
+        for name, digest in wanted.items():
+            if _sha256(folder / name) != digest:
+                yield f"{name}: its sha256 is not that of the manifest, which was taken while it was written"
+        if (folder / SUMS).read_bytes() != _sums(wanted | {MANIFEST: _sha256(folder / MANIFEST)}).encode():
+            yield f"{SUMS}: it, or {MANIFEST}, was altered after it was written"
+    except OSError as error:
+        yield f"{error.filename or 'reading'}: {error.strerror}"
 
 
 def _wrong_archive(pg_restore: programs.Program, archive: Path, backup: Backup) -> Iterator[str]:
@@ -638,8 +661,9 @@ def _wrong_size(path: Path, size: int | None) -> str | None:
 
 
 def _others_inside(folder: Path) -> Iterator[str]:
-    if folder.is_dir() and (inside := backups(folder)):
-        yield f"it is a folder of backups; the newest: {inside[0].folder}"
+    with suppress(OperationError):
+        if folder.is_dir() and (inside := backups(folder)):
+            yield f"it is a folder of backups; the newest: {inside[0].folder}"
 
 
 def _damaged(folder: Path, wrong: list[str]) -> OperationError:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Told = Callable[[str], None]
 
 _EXACT = {"no_parameters": True}
+# Any number will do: "drill" in ASCII.
+_LOCK = 0x6472696C6C
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,33 +138,47 @@ def _database(engine: Engine, found: Backup, *, own: bool) -> Iterator[tuple[str
     """
     name = f"iucore_drill_{secrets.token_hex(6)}"
     made: list[str] = []
-    try:
-        with _refusing(), engine.connect() as connection:
-            _refuse_older(connection, found)
-            there = set(connection.exec_driver_sql("select r.rolname::text from pg_catalog.pg_roles as r").scalars())
-            if own:
-                connection.exec_driver_sql((found.folder / backup.GLOBALS).read_text("utf-8"), execution_options=_EXACT)
-                for role in found.roles:
-                    if role.superuser:
-                        connection.exec_driver_sql(f"alter role {backup.identifier(role.name)} superuser")
-            else:
-                for role in found.roles:
-                    if role.name not in there:
-                        made.append(role.name)
-                        for statement in role.statements():
-                            connection.exec_driver_sql(statement, execution_options=_EXACT)
-                for one in found.memberships:
-                    # Between two roles that were there nothing is granted, not even for a moment.
-                    if one.role not in there or one.member not in there:
-                        connection.exec_driver_sql(one.statement(), execution_options=_EXACT)
-            connection.exec_driver_sql(f"create database {name} template template0 encoding 'UTF8'")
-        yield name, set() if own else there
-    finally:
-        if not own:
-            with suppress(DBAPIError), engine.connect() as connection:
-                connection.exec_driver_sql(f"drop database if exists {name} with (force)")
-                for role_name in made:
-                    connection.exec_driver_sql(f"drop role if exists {backup.identifier(role_name)}")
+    with _refusing():
+        session = engine.connect()
+    with session:
+        try:
+            with _refusing():
+                there = _prepare(session, found, made, own=own)
+                session.exec_driver_sql(f"create database {name} template template0 encoding 'UTF8'")
+            yield name, there
+        finally:
+            if not own:
+                # Not in that session, which an interrupt may have closed.
+                with suppress(DBAPIError), engine.connect() as connection:
+                    connection.exec_driver_sql(f"drop database if exists {name} with (force)")
+                    for role in made:
+                        with suppress(DBAPIError):
+                            connection.exec_driver_sql(f"drop role if exists {backup.identifier(role)}")
+
+
+def _prepare(session: Connection, found: Backup, made: list[str], *, own: bool) -> set[str]:
+    """Make the roles, and add to ``made`` the names of those; returns those that were there and are left alone."""
+    _refuse_older(session, found)
+    # Held as long as the session: another drill would take our roles for those of the server.
+    if not session.exec_driver_sql("select pg_catalog.pg_try_advisory_lock(%s)", (_LOCK,)).scalar():
+        raise _not_restored("another drill is under way on this server")
+    if own:
+        session.exec_driver_sql((found.folder / backup.GLOBALS).read_text("utf-8"), execution_options=_EXACT)
+        for role in found.roles:
+            if role.superuser:
+                session.exec_driver_sql(f"alter role {backup.identifier(role.name)} superuser")
+        return set()
+    there = set(session.exec_driver_sql("select r.rolname::text from pg_catalog.pg_roles as r").scalars())
+    for role in found.roles:
+        if role.name not in there:
+            made.append(role.name)
+            for statement in role.statements():
+                session.exec_driver_sql(statement, execution_options=_EXACT)
+    for one in found.memberships:
+        # Between two roles that were there nothing is granted, not even for a moment.
+        if one.role not in there or one.member not in there:
+            session.exec_driver_sql(one.statement(), execution_options=_EXACT)
+    return there
 
 
 def _refuse_older(connection: Connection, found: Backup) -> None:

@@ -523,10 +523,11 @@ def _frozen(_: _Looks) -> _Told:
     folder, again = _paths.alembic_dir(), "pip install --force-reinstall iucore"
     try:
         heads = migrate.heads()
+        lines = (folder / "frozen.sha256").read_text("utf-8").splitlines()
     except Exception as error:  # what a revision that was edited raises
         return f"the revisions cannot be read: {_said(error)}", False, again
     listed: dict[str, str] = {}
-    for line in (folder / "frozen.sha256").read_text("utf-8").splitlines():
+    for line in lines:
         digest, _sep, name = line.partition("  ")
         listed[name] = digest
     there = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import threading
 from collections import deque
@@ -131,8 +132,8 @@ def run(
     settings: Mapping[str, str] | None = None,
     *,
     take: Callable[[bytes], object] = len,
-) -> None:
-    """Run a program to its end and hand over what it writes, piece by piece.
+) -> str:
+    """Run a program to its end and hand over what it writes, piece by piece; returns the end of what it said on stderr.
 
     Whatever ends this early, an interrupt too, ends the program.
 
@@ -153,6 +154,7 @@ def run(
         said.join()
         if status:
             raise ProgramError(name, status, said.text())
+        return said.text()
 
 
 class _Said(threading.Thread):
@@ -212,9 +214,11 @@ def _folders() -> Iterator[Path]:
 def _found(folders: Sequence[Path] | Iterator[Path], name: str) -> Iterator[Program]:
     seen = set()
     for folder in folders:
-        path = folder / name
-        if not path.is_file() or not os.access(path, os.X_OK):
+        # A folder of PATH may be closed to us.
+        there = shutil.which(name, path=str(folder))
+        if there is None:
             continue
+        path = Path(there)
         real = path.resolve()
         # Debian's wrapper chooses a version anew at each call; what it chooses from is looked at by itself.
         if real in seen or real.name == "pg_wrapper":

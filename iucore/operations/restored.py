@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from iucore import _paths, inventory
 from iucore.errors import OperationError
-from iucore.operations import migrate
+from iucore.operations import backup, migrate
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -17,17 +17,16 @@ if TYPE_CHECKING:
 
 OWNER = "iucore_owner"
 
-_AGAIN = (
-    "psql -X -v ON_ERROR_STOP=1 -f globals.sql; drop schema iucore cascade; pg_restore without --no-owner, --no-acl"
-)
+_AGAIN = "only where nothing was written since: globals.sql, drop schema iucore cascade, and the whole restore again"
 _ROLES = "psql -X -v ON_ERROR_STOP=1 -f globals.sql (or sql/grants/roles.sql), then restore again"
+_FOLLOWS = "comes back with the owners and privileges that are named"
 _DEFAULTS = "psql -X -v ON_ERROR_STOP=1 -f sql/grants/default_privileges.sql"
 _REBASE = "IU915: iucore sequencer rebase -m WHY"
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """One thing that is not as the revision has it; ``next`` is what to type."""
+    """One thing that is not as the revision has it; ``next`` is what to do: SQL where there is a single statement."""
 
     lost: Literal["owner", "privileges", "role", "default privileges", "ledger", "revision", "object"]
     kind: str
@@ -38,9 +37,13 @@ class Lost:
 
 @dataclass(frozen=True, slots=True)
 class _Standing:
-    """An object in the catalog: its owner, and to whom which privilege is granted; None: nothing is stored."""
+    """An object in the catalog: its owner, and to whom which privilege is granted; None: nothing is stored.
+
+    ``table`` is that whose column draws from it, for a sequence: the owner of both is changed with the table's.
+    """
 
     owner: str
+    table: str | None
     grants: frozenset[tuple[str, str]] | None
 
 
@@ -77,7 +80,7 @@ def _of_a_difference(
 ) -> Iterator[Lost]:
     if one.kind == "role" and one.status == "missing":
         has = "there is no such role" if one.object not in roles else "it owns and may do nothing in this database"
-        yield Lost("role", one.kind, one.object, has, _ROLES if one.object not in roles else _AGAIN)
+        yield Lost("role", one.kind, one.object, has, _ROLES if one.object not in roles else _FOLLOWS)
         return
     if one.kind == "default_privilege":
         yield Lost("default privileges", one.kind, one.object, one.status, _DEFAULTS)
@@ -89,42 +92,74 @@ def _of_a_difference(
     if one.status == "altered" and here is not None:
         if here.owner != OWNER:
             told = True
-            yield Lost("owner", one.kind, one.object, f"owned by {here.owner}, not by {OWNER}", _AGAIN)
-        if has := _wrong_grants(here, None if granted is None else granted.get(key)):
+            named = f"{one.kind} {one.object}" if here.table is None else f"table iucore.{here.table}"
+            repair = f"alter {named} owner to {OWNER};"
+            yield Lost("owner", one.kind, one.object, f"owned by {here.owner}, not by {OWNER}", repair)
+        wanted = None if granted is None else granted.get(key)
+        if has := _wrong_grants(one.kind, here, wanted):
             told = True
-            yield Lost("privileges", one.kind, one.object, has, _AGAIN)
+            yield Lost(
+                "privileges", one.kind, one.object, has, _AGAIN if wanted is None else _repair(one, here, wanted)
+            )
     if not told:
         yield Lost("object", one.kind, one.object, one.status, "iucore db verify")
 
 
-def _wrong_grants(here: _Standing, wanted: frozenset[tuple[str, str]] | None) -> str:
+def _wrong_grants(kind: str, here: _Standing, wanted: frozenset[tuple[str, str]] | None) -> str:
     """What is granted otherwise; '' for nothing. ``wanted`` is None where only the catalog can be asked."""
+    has = _effective(kind, here)
+    if wanted is None:
+        open_to_all = sorted(privilege for grantee, privilege in has if grantee == "PUBLIC")
+        told = f"PUBLIC has {', '.join(open_to_all)}" if open_to_all else ""
+        return told or ("none are stored" if here.grants is None and kind not in ("sequence", "table") else "")
+    if has == wanted:
+        return ""
     if here.grants is None:
         return "none are stored: every grant is lost, and PUBLIC has what PostgreSQL gives by default"
-    if wanted is None:
-        open_to_all = sorted(privilege for grantee, privilege in here.grants if grantee == "PUBLIC")
-        return f"PUBLIC has {', '.join(open_to_all)}" if open_to_all else ""
-    parts = [f"{grantee} lacks {privilege}" for grantee, privilege in sorted(wanted - here.grants)]
-    parts += [f"{grantee} has {privilege}" for grantee, privilege in sorted(here.grants - wanted)]
+    parts = [f"{grantee} lacks {privilege}" for grantee, privilege in sorted(wanted - has)]
+    parts += [f"{grantee} has {privilege}" for grantee, privilege in sorted(has - wanted)]
     return ", ".join(parts)
+
+
+def _repair(one: Difference, here: _Standing, wanted: frozenset[tuple[str, str]]) -> str:
+    """SQL that grants what is missing and revokes what is too much."""
+    has = _effective(one.kind, here)
+    on = f"{'table' if one.kind == 'view' else one.kind} {one.object}"
+    taken = [f"revoke {privilege} on {on} from {_role(role)};" for role, privilege in sorted(has - wanted)]
+    given = [f"grant {privilege} on {on} to {_role(role)};" for role, privilege in sorted(wanted - has)]
+    return " ".join([*taken, *given])
+
+
+def _effective(kind: str, here: _Standing) -> frozenset[tuple[str, str]]:
+    """Where nothing is stored, PostgreSQL gives PUBLIC what it always does."""
+    if here.grants is not None:
+        return here.grants
+    return frozenset({("PUBLIC", "execute")}) if kind == "function" else frozenset()
+
+
+def _role(name: str) -> str:
+    return "public" if name == "PUBLIC" else backup.identifier(name)
 
 
 _CATALOG = """
 with object as (
-    select 'schema' as kind, n.nspname::text as name, n.nspowner as owner, n.nspacl as acl
+    select 'schema' as kind, n.nspname::text as name, n.nspowner as owner, n.nspacl as acl, null::text as linked
     from pg_catalog.pg_namespace as n
     where n.nspname = 'iucore'
     union all
     select case c.relkind when 'S' then 'sequence' when 'v' then 'view' else 'table' end, c.relname::text, c.relowner,
-        c.relacl
+        c.relacl, t.relname::text
     from pg_catalog.pg_class as c
+    left join pg_catalog.pg_depend as d on c.relkind = 'S' and d.classid = 'pg_catalog.pg_class'::regclass
+        and d.objid = c.oid and d.refclassid = 'pg_catalog.pg_class'::regclass and d.deptype in ('a', 'i')
+    left join pg_catalog.pg_class as t on t.oid = d.refobjid
     where c.relnamespace = pg_catalog.to_regnamespace('iucore') and c.relkind in ('r', 'p', 'v', 'S')
     union all
-    select 'function', p.proname::text, p.proowner, p.proacl
+    select 'function', p.proname::text, p.proowner, p.proacl, null
     from pg_catalog.pg_proc as p
     where p.pronamespace = pg_catalog.to_regnamespace('iucore')
 )
-select o.kind, o.name, pg_catalog.pg_get_userbyid(o.owner)::text, o.acl is not null,
+select o.kind, o.name, pg_catalog.pg_get_userbyid(o.owner)::text, o.linked, o.acl is not null,
     coalesce((
         select array_agg(coalesce(r.rolname, 'PUBLIC')::text || ' ' || lower(x.privilege_type))
         from pg_catalog.aclexplode(o.acl) as x
@@ -138,8 +173,8 @@ from object as o
 def _standing(connection: Connection) -> dict[tuple[str, str], _Standing]:
     rows = connection.exec_driver_sql(_CATALOG, execution_options={"no_parameters": True})
     return {
-        (kind, name): _Standing(owner, frozenset(_pair(grant) for grant in grants) if stored else None)
-        for kind, name, owner, stored, grants in rows
+        (kind, name): _Standing(owner, table, frozenset(_pair(grant) for grant in grants) if stored else None)
+        for kind, name, owner, table, stored, grants in rows
     }
 
 

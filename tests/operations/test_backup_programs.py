@@ -96,6 +96,7 @@ def test_both_outputs_are_read() -> None:
     with pytest.raises(programs.ProgramError) as caught:
         programs.run(SHELL, ["-c", noise], take=taken.append)
     assert b"".join(taken).splitlines()[-1] == b"out4999"
+    assert programs.run(SHELL, ["-c", "echo careful >&2"]) == "careful"
     assert (caught.value.status, caught.value.said.splitlines()[-1][:7]) == (3, "err4999")
 
 

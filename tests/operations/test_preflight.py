@@ -189,6 +189,24 @@ def test_all_green(world: World) -> None:
         assert preflight.state(connection) == seen.state
 
 
+def test_what_proves_that_nothing_is_written_would_see_it(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    name, looked_at, look = preflight._CHECKS[8]
+
+    def writing(sql: str) -> Preflight:
+        def writes(looks: Any) -> Any:
+            looks.connection.exec_driver_sql(sql)
+            return look(looks)
+
+        monkeypatch.setattr(
+            preflight, "_CHECKS", (*preflight._CHECKS[:8], (name, looked_at, writes), *preflight._CHECKS[9:])
+        )
+        return world.seen()
+
+    assert "DDL: CREATE TABLE" in writing("create table public.t (a int)").checks[8].figure
+    with pytest.raises(AssertionError):
+        writing("insert into iucore.unit_kind values ('x', 'x', 'x')")
+
+
 @pytest.mark.parametrize("number", DAMAGES)
 def test_each_fails_alone(world: World, number: int) -> None:
     seen = world.seen(number)
