@@ -476,7 +476,7 @@ def _finish(work: Path, backup: Backup) -> Backup:
     to = work.parent
     text = globals_sql(backup)
     said = _as_json(backup) | {"globals_sha256": _write(work / GLOBALS, text), "globals_bytes": len(text.encode())}
-    manifest = json.dumps(said | {"digest": _digest(said)}, indent=1, ensure_ascii=False) + "\n"
+    manifest = json.dumps(said | {"digest": evidence.digest(said)}, indent=1, ensure_ascii=False) + "\n"
     sums = {DUMP: backup.sha256, GLOBALS: said["globals_sha256"], MANIFEST: _write(work / MANIFEST, manifest)}
     _write(work / SUMS, _sums(sums))
     embedded.sync_folder(work)
@@ -633,7 +633,7 @@ def _read(folder: Path) -> Backup:
     """A backup by its manifest and the sizes of its files; ``problem`` says what is wrong with them."""
     try:
         said = json.loads((folder / MANIFEST).read_bytes())
-        if said.pop("digest") != _digest(said):
+        if said.pop("digest") != evidence.digest(said):
             raise ValueError("its digest does not fit: it was altered after it was written")
         if said.pop("format") != _FORMAT:
             raise ValueError("it is of a newer iucore")
@@ -687,11 +687,6 @@ def _as_json(backup: Backup) -> dict[str, Any]:
         "roles": [asdict(role) for role in backup.roles],
         "memberships": [asdict(one) for one in backup.memberships],
     }
-
-
-def _digest(said: dict[str, Any]) -> str:
-    plain = json.dumps(said, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _sha256(path: Path) -> str:

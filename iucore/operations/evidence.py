@@ -94,7 +94,7 @@ def write(kind: Kind, identity: Identity, body: Mapping[str, Any]) -> Path:
         "identity": asdict(identity),
         "body": dict(body),
     }
-    text = json.dumps({**content, "digest": _digest(content)}, ensure_ascii=False, indent=2) + "\n"
+    text = json.dumps({**content, "digest": digest(content)}, ensure_ascii=False, indent=2) + "\n"
     path = place / f"{kind}-{number:06}-{now:%Y%m%dT%H%M%S.%fZ}-{secrets.token_hex(4)}.json"
     work = path.with_suffix(".new")
     descriptor = os.open(work, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -124,7 +124,7 @@ def read(path: Path) -> Evidence:
     """
     try:
         content = json.loads(path.read_bytes())
-        if content.pop("digest") != _digest(content):
+        if content.pop("digest") != digest(content):
             raise ValueError("its sha256 is another")
         made_at, about = datetime.fromisoformat(content["made_at"]), Identity(**content["identity"])
         if content["kind"] not in get_args(Kind) or made_at.tzinfo is None or not isinstance(content["body"], dict):
@@ -175,5 +175,10 @@ def _place(identity: Identity) -> Path:
     return folder() / f"{identity.system_identifier}-{identity.database_oid}"
 
 
-def _digest(content: Mapping[str, Any]) -> str:
+def digest(content: Mapping[str, Any]) -> str:
+    """A checksum over what a file of JSON says, whatever its layout.
+
+    >>> digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1})
+    True
+    """
     return hashlib.sha256(json.dumps(content, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

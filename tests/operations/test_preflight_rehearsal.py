@@ -202,12 +202,12 @@ def test_evidence_that_is_damaged_or_foreign_is_refused_by_name(old: Place) -> N
     refused("IU935", json.dumps({"digest": "x"}))
     said = json.loads(whole)
     digest = said.pop("digest")
-    assert evidence._digest(said) == digest
+    assert evidence.digest(said) == digest
     for change in ({"kind": "other"}, {"made_at": "2026-01-01T00:00:00"}, {"body": []}, {"identity": {}}):
         other: dict[str, Any] = said | change
-        refused("IU935", json.dumps(other | {"digest": evidence._digest(other)}))
+        refused("IU935", json.dumps(other | {"digest": evidence.digest(other)}))
     foreign = said | {"identity": said["identity"] | {"database_oid": 1}}
-    refused("IU936", json.dumps(foreign | {"digest": evidence._digest(foreign)}))
+    refused("IU936", json.dumps(foreign | {"digest": evidence.digest(foreign)}))
     path.write_text(whole)
     assert check_13(old).green
 
@@ -227,7 +227,7 @@ def test_evidence_of_this_very_database_only(tmp_path: Path, monkeypatch: pytest
     text = first.read_text()
     said = json.loads(text) | {"made_at": "2099-01-01T00:00:00+00:00"}
     del said["digest"]
-    first.write_text(json.dumps(said | {"digest": evidence._digest(said)}))
+    first.write_text(json.dumps(said | {"digest": evidence.digest(said)}))
     evidence.write("run", replace(here, server_version="18.2"), {"n": 6})
     assert [one.body["n"] for one in evidence.every("run", here)] == [6, 1]
     assert [path.name for path in (tmp_path / "evidence").rglob("*.new")] == []
