@@ -263,7 +263,8 @@ class Cluster:
 
     def _refuse_foreign(self) -> None:
         kind = self._kind()
-        side = not (self.side / "lock").exists() and not _empty(self.side)
+        # In this order: whoever makes the folder makes the lock first, and may begin between two looks.
+        side = not _empty(self.side) and not (self.side / "lock").exists()
         if side or kind == "foreign" or (kind == "absent" and os.path.ismount(self.data)):
             raise OperationError(
                 "the folder is not an embedded data folder of iucore",

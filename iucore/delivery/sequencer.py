@@ -25,19 +25,28 @@ class Sequencing:
         """Work with a session that nobody else uses meanwhile."""
         self._session, self._batch = session, batch
         self._found_before = False
+        self.left = False
         self.sequenced = 0
         self.head: int | None = None
 
-    def run(self, stop: threading.Event, *, wait: bool, placed: Callable[[], object] | None = None) -> bool:
-        """Sequence; whether anything was done, or is left.
+    def run(
+        self,
+        stop: threading.Event,
+        *,
+        wait: bool,
+        batches: int = _BATCHES,
+        placed: Callable[[], object] | None = None,
+    ) -> bool:
+        """Sequence; whether anything was done, or is left: then ``left`` says so too.
 
         Args:
             stop: ends it after the batch under way.
             wait: also where another session is at it.
+            batches: how many at most.
             placed: called after each batch that gave events their places.
         """
         found = 0
-        for _ in range(_BATCHES):
+        for _ in range(batches):
             done = self._session.call(ledger.sequence, limit=self._batch)
             self.head = done.head
             found += done.sequenced
@@ -51,7 +60,8 @@ class Sequencing:
         if found and not self._found_before:
             self._session.call(events.wake)
         self._found_before = found > 0
-        return found > 0 or done.remaining or (done.busy and wait)
+        self.left = done.remaining or (done.busy and wait)
+        return found > 0 or self.left
 
 
 class Sequencer(Loop):

@@ -97,7 +97,11 @@ class _Lease:
 
 
 class _Beside:
-    """Sequencing in a thread and a session of its own: events get their places while those before them are sent."""
+    """Sequencing, of a backlog in a thread: events get their places while those before them are sent.
+
+    What fits in one batch is sequenced in turn with sending: two threads would only take the cores from each other. It
+    has a session of its own.
+    """
 
     def __init__(self, engine: Engine, talk: Talk, beside: Session) -> None:
         self._session = Session(engine, talk, beside=beside)
@@ -109,12 +113,19 @@ class _Beside:
     def head(self) -> int | None:
         return self._sequencing.head
 
-    def start(self, stop: threading.Event, *, wait: bool) -> None:
-        """Begin a run, unless the one before is not over: that of a round that an outage ended."""
-        if self._running is None:
+    def begin(self, stop: threading.Event, *, wait: bool) -> bool:
+        """Sequence a batch, and begin a thread for what is left; whether there was anything.
+
+        One that is not over is left alone: that of a long backlog, or of a round that an outage ended.
+        """
+        if self._running is not None:
+            return True
+        found = self._sequencing.run(stop, wait=wait, batches=1)
+        if self._sequencing.left:
             self._running = in_thread(
                 lambda: self._sequencing.run(stop, wait=wait, placed=self._changed.set), self._changed.set
             )
+        return found
 
     def placing(self) -> bool:
         """Whether events may get their places from now on: then ``wait`` waits for the next ones."""
@@ -273,14 +284,13 @@ class Worker(Loop):
         self._opened.clear()
 
     def _round(self, stop: threading.Event, *, once: bool) -> bool:
-        worked = False
-        if self._beside is not None:
-            self._beside.start(stop, wait=once)
-        if self._live:
-            worked = self._take_all(stop)
-        if self._beside is not None and self._beside.result(wait=not self._live):
+        worked = self._beside is not None and self._beside.begin(stop, wait=once)
+        if worked:
             self._sleeper.disarm()
-            worked = True
+        if self._live:
+            worked = self._take_all(stop) or worked
+        if self._beside is not None:
+            worked = self._beside.result(wait=not self._live) or worked
         return self._dry_run(once=once) or worked
 
     def _take_all(self, stop: threading.Event) -> bool:

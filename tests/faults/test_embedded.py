@@ -202,6 +202,20 @@ def test_four_at_once(cluster: Cluster) -> None:
     assert query(urls.pop(), "select 1") == 1
 
 
+def test_another_process_begins_between_two_looks(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = embedded._empty
+
+    def begins(folder: Path) -> bool:
+        if folder == cluster.side:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "lock").touch()
+            (folder / "new").mkdir(exist_ok=True)
+        return empty(folder)
+
+    monkeypatch.setattr(embedded, "_empty", begins)
+    cluster._refuse_foreign()
+
+
 def test_server_killed(made: Cluster) -> None:
     url = made.up(FAST)
     query(url, "create table kept as select 42 as answer")
