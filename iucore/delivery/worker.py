@@ -315,6 +315,9 @@ class Worker(Loop):
                 self._sleeper.disarm()
                 self._deliver(batch, _Lease(batch.claim, began, self._lease), stop)
                 self._count(batch.route).seconds += time.monotonic() - began
+                if len(batch.events) < self._batch and not placing:
+                    # No backlog: what came meanwhile gets its place first.
+                    return True
             elif self._beside is None or not placing:
                 return worked
             else:

@@ -3,6 +3,8 @@ returns boolean
 language sql
 volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
     -- Whether the worker may hand the next events of its claim to the transport: the gate is open, the route is on, the claim
     -- is the newest of its part and has not run out. Taking asks the same; to be asked again before each later handing over.

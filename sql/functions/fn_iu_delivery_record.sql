@@ -14,6 +14,8 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 -- Records what became of a claim, and ends it. p_handled: how many events, from the first, are dealt with; the others are
 -- taken again. All of them were sent but those in p_positions, whose outcome is failed, or deferred: behind a failed one

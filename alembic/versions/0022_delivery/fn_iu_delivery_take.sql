@@ -13,6 +13,8 @@ volatile security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set jit = off
+set enable_seqscan = off
+set enable_bitmapscan = off
 as $$
 -- Takes a batch of one route that may send: a lease of p_lease, whose number (claim) is the fencing token. The caller commits,
 -- hands the events to the transport, and records with fn_iu_delivery_record. No row: nothing to send, or not live.
