@@ -422,8 +422,9 @@ def _roles(looks: _Looks) -> _Told:
     missing, may_create, member, creates, stranger, writes = rows.one()
     wrong = [f"{one.status} role {one.object}" for one in looks.differences if one.kind == "role"]
     wrong += [f"{name} is owned by {owner}" for name, owner in looks.foreign_owners.items()]
-    if missing and (looks.revision is not None or not may_create):
-        wrong += [f"missing role {name}" for name in missing]
+    if not may_create:
+        # Whoever may, makes in the upgrade those that the revision does not declare yet.
+        wrong += [told for name in missing if (told := f"missing role {name}") not in wrong]
     if wrong:
         return _some(wrong), False, "psql -f sql/grants/roles.sql; alter TABLE ... owner to iucore_owner"
     if not (member or may_create):
