@@ -89,8 +89,9 @@ def preflight(
         lock_age=lock_age,
         sequencer_age=sequencer_age,
     )
-    limits = replace(operation.LIMITS[target], backup_age=ages.pop("max_age", operation.LIMITS[target].backup_age))
-    limits = replace(limits, **ages)
+    if "max_age" in ages:
+        ages["backup_age"] = ages.pop("max_age")
+    limits = replace(operation.LIMITS[target], **ages)
     if connections is not None:
         limits = replace(limits, connections=connections)
     with context.transaction(snapshot=True) as connection:

@@ -401,7 +401,7 @@ class Worker(Loop):
     def _send(self, opened: _Opened, outcomes: _Outcomes, lease: _Lease, stop: threading.Event) -> None:
         """Hand over what may be handed over."""
         events = outcomes.events
-        # Who took it was asked the same.
+        # Taking the batch asked the same.
         allowed_for, allowed_until = opened.hand_over, lease.began + _ALLOWED_SECONDS
         waiting = list(_hand_overs(events, opened))[::-1]
         while waiting:

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
 LATE = 60
 """After how many seconds what waits is late."""
 
+MOVED = """
+select b.system_identifier <> c.system_identifier from iucore.sequencer_batch as b
+cross join pg_control_system() as c order by b.batch desc limit 1
+"""
+"""Whether the ledger was written in another cluster; no row: nothing was sequenced yet."""
+
 # Whether it is wrong, what it is, and the next command.
 _Told = tuple[bool, str, str]
 
@@ -471,12 +477,7 @@ def _moved(connection: Connection) -> bool | None:
     """Whether the sequencer refuses because the ledger was written in another cluster; None: who asks may not know."""
     if not connection.exec_driver_sql("select has_table_privilege('iucore.sequencer_batch', 'select')").scalar():
         return None
-    return bool(
-        connection.exec_driver_sql(
-            "select b.system_identifier <> c.system_identifier from iucore.sequencer_batch as b"
-            " cross join pg_control_system() as c order by b.batch desc limit 1"
-        ).scalar()
-    )
+    return bool(connection.exec_driver_sql(MOVED).scalar())
 
 
 def _findings(found: Status, compared: tuple[str, int] | None, moved: bool | None) -> Iterator[_Told]:

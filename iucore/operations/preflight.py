@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy.exc import DBAPIError
 
 from iucore import _paths, errors, inventory
-from iucore.operations import backup, evidence, migrate, rehearsal
+from iucore.operations import backup, evidence, health, migrate, rehearsal
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -675,11 +675,7 @@ def _outbox(looks: _Looks) -> _Told:
         "select coalesce(sum(h.unsequenced), 0), coalesce(max(h.oldest_seconds), 0)::float8,"
         " bool_or(h.sequenced_at is not null) from iucore.v_outbox_health as h"
     ).one()
-    moved = _value(
-        connection,
-        "select b.system_identifier <> c.system_identifier from iucore.sequencer_batch as b"
-        " cross join pg_control_system() as c order by b.batch desc limit 1",
-    )
+    moved = _value(connection, health.MOVED)
     dead = _value(connection, "select count(*) from iucore.v_dead_letter as d where d.state = 'open'")
     told = f"{waiting} events without a place, the oldest for {oldest:.0f} s; {dead} open dead letters"
     if moved:

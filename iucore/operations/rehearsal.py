@@ -169,7 +169,7 @@ def rehearse(
         base = migrate.current_of(connection)
         if not _pending(base, goal):
             return None
-        copy = _copy(connection, goal)
+        copy = _copy(connection, base, goal)
     tell(f"copied: {len(copy.items)} objects at {base or 'base'}, {sum(map(len, copy.rows.values()))} rows")
     with _scratch_database(copy, scratch, tell) as (url, shown):
         steps, wrong, version = _walk(url, copy, own_server=scratch is None, tell=tell)
@@ -216,9 +216,9 @@ def _pending(base: str | None, goal: str) -> bool:
 # ---------------------------------------------------------------------------------------------------------- the copy
 
 
-def _copy(connection: Connection, goal: str) -> _Copy:
+def _copy(connection: Connection, base: str | None, goal: str) -> _Copy:
     """Everything of one moment: the dump reads the snapshot of this transaction."""
-    items, base = inventory.actual(connection), migrate.current_of(connection)
+    items, identity = inventory.actual(connection), evidence.identity(connection)
     if different := inventory.compare([] if base is None else inventory.expected(base), items):
         raise errors.OperationError(
             "the database is not as its revision says, and cannot be rehearsed",
@@ -228,18 +228,18 @@ def _copy(connection: Connection, goal: str) -> _Copy:
         )
     there = connection.exec_driver_sql("select pg_catalog.to_regnamespace('iucore') is not null").scalar_one()
     return _Copy(
-        evidence.identity(connection),
+        identity,
         bound(base, goal),
         items,
-        _dump(connection) if there else "",
+        _dump(connection, identity) if there else "",
         list(connection.exec_driver_sql(_DEFAULT_PRIVILEGES, execution_options=_EXACT).scalars()),
         _rows(connection) if there else {},
     )
 
 
-def _dump(connection: Connection) -> str:
+def _dump(connection: Connection, identity: Identity) -> str:
     """The schema as SQL that every server of the same or a later version takes."""
-    major = int(evidence.identity(connection).server_version.partition(".")[0])
+    major = int(identity.server_version.partition(".")[0])
     snapshot = connection.exec_driver_sql("select pg_catalog.pg_export_snapshot()").scalar_one()
     arguments, settings = programs.environment(connection.engine.url)
     pieces: list[bytes] = []
